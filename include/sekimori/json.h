@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A JSON writer into a buffer of fixed size: no allocation, and always escaped. What does not fit is dropped and remembered
+ * (has_overflowed), never cut in the middle of an escape. Output is plain ASCII plus valid UTF-8. */
+#ifndef SEKIMORI_JSON_H
+#define SEKIMORI_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sekimori/result.h"
+
+struct skm_json {
+	char *buf;
+	size_t size;
+	size_t len; /* without a terminating NUL; buf[len] is NUL whenever size > len */
+	bool needs_comma;
+	bool has_overflowed;
+};
+
+void skm_json_init(struct skm_json *json, char *buf, size_t size);
+/* key NULL = array element or top level. */
+void skm_json_object_begin(struct skm_json *json, const char *key);
+void skm_json_object_end(struct skm_json *json);
+void skm_json_array_begin(struct skm_json *json, const char *key);
+void skm_json_array_end(struct skm_json *json);
+void skm_json_string(struct skm_json *json, const char *key, const char *value);
+/* At most `escaped_bytes_max` bytes between the quotes; when it had to be cut, ends in U+2026 and returns true. */
+bool skm_json_string_limited(struct skm_json *json, const char *key, const char *value, size_t escaped_bytes_max);
+void skm_json_printf(struct skm_json *json, const char *key, const char *format, ...) SKM_PRINTF(3, 4); /* a string, escaped */
+void skm_json_int(struct skm_json *json, const char *key, int64_t value);
+void skm_json_uint(struct skm_json *json, const char *key, uint64_t value);
+void skm_json_bool(struct skm_json *json, const char *key, bool value);
+void skm_json_null(struct skm_json *json, const char *key);
+
+#endif

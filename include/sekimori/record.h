@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One audit record and its one line of JSON. OCSF-shaped (schema.ocsf.io, classes 1010 Peripheral Activity and 1008 Event
+ * Log Activity, profiles security_control and datetime), with the chain as the last member. */
+#ifndef SEKIMORI_RECORD_H
+#define SEKIMORI_RECORD_H
+
+#include "sekimori/clock.h"
+#include "sekimori/decision.h"
+#include "sekimori/event.h"
+
+#define SKM_RECORD_LINE_MAX 8000 /* bytes with the final newline; rsyslog's default cuts at 8,096 */
+#define SKM_USER_BYTES 129
+#define SKM_HEX256_BYTES 65
+#define SKM_HEX128_BYTES 33
+
+/* What became of it. */
+enum skm_outcome {
+	SKM_OUTCOME_BLOCKED,
+	SKM_OUTCOME_ALLOWED,
+	SKM_OUTCOME_PARTIAL,
+	SKM_OUTCOME_OBSERVED, /* let pass although the policy refuses (mode "audit", system disk) */
+	SKM_OUTCOME_LOGGED,   /* a fact, nothing was decided */
+	SKM_OUTCOME_ERROR,    /* could not be done */
+	SKM_OUTCOME_COUNT_,
+};
+
+struct skm_record {
+	enum skm_event event;
+	enum skm_outcome outcome;
+	struct skm_timestamp time;
+	char boot_id[SKM_BOOT_ID_BYTES];
+	uint64_t sequence; /* set by the stream when it stores the record; 1 is the first of a stream */
+	const char *stream; /* "agent" or "auth": static storage */
+
+	char terminal_number[65];
+	char section[129];
+	char policy_version[17];
+
+	/* Who was at the console: the active session's user; who logged in (loginuid); who operates it ("" = not known). */
+	char user[SKM_USER_BYTES];
+	char login_user[SKM_USER_BYTES];
+	char operator_id[SKM_USER_BYTES];
+	int64_t user_uid; /* -1 = nobody at the console */
+
+	/* Administrative acts: who asked, by the kernel's word. -1 = not asked by anybody. */
+	int64_t caller_uid;
+	int32_t caller_pid;
+
+	bool has_device;
+	struct skm_device device;
+	struct skm_decision decision;
+	bool at_start; /* was there when the agent (or the machine) started */
+
+	char rule[SKM_RULE_ID_BYTES];  /* what decided, when it was no device decision: "builtin:…"; "" = decision.rule */
+	char object[256];              /* what it is about when it is no device: a controller, a file, a segment */
+	char detail[512];              /* English, one sentence, may be empty */
+	uint64_t count;                /* aggregated or lost records, 0 = none */
+
+	/* The chain (its own issue): 64 hex digits of the record before, and this record's MAC. "" until there is a chain. */
+	char previous_hash[SKM_HEX256_BYTES];
+	char mac[SKM_HEX128_BYTES];
+};
+
+/* A record with nothing in it but defaults (uids -1, stream "agent", outcome LOGGED). */
+void skm_record_init(struct skm_record *record, enum skm_event event);
+
+/* Writes one line with its newline, always valid JSON in valid UTF-8, every byte below 0x20 and 0x7f escaped, invalid UTF-8
+ * replaced by U+FFFD, fields in a fixed order, strings of the device and interface list cut (and marked as cut) so that it
+ * never exceeds SKM_RECORD_LINE_MAX. Returns the length. Pure. */
+size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
+
+const char *skm_outcome_to_string(enum skm_outcome outcome);
+
+#endif
