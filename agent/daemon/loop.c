@@ -118,10 +118,10 @@ static struct timespec timespec_of_ms(uint64_t ms)
 	return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000L};
 }
 
-int skm_timer_arm(struct skm_source *timer, uint64_t delay_ms, uint64_t interval_ms)
+void skm_timer_arm(struct skm_source *timer, uint64_t delay_ms, uint64_t interval_ms)
 {
 	struct itimerspec spec = {.it_value = timespec_of_ms(delay_ms), .it_interval = timespec_of_ms(interval_ms)};
-	return timerfd_settime(timer->fd, 0, &spec, NULL) < 0 ? -errno : 0;
+	(void)timerfd_settime(timer->fd, 0, &spec, NULL);
 }
 
 int skm_source_fd(const struct skm_source *source)

@@ -27,8 +27,8 @@ SKM_NODISCARD int skm_source_set_events(struct skm_source *source, uint32_t even
 /* A timer (CLOCK_BOOTTIME or CLOCK_MONOTONIC), not armed yet; owns its fd. The callback need not read it. */
 SKM_NODISCARD int skm_loop_add_timer(struct skm_loop *loop, int clock_id, skm_source_fn on_event, void *user,
 	struct skm_source **ret_source);
-/* First after delay_ms, then every interval_ms (0 = once). delay_ms 0 disarms. */
-SKM_NODISCARD int skm_timer_arm(struct skm_source *timer, uint64_t delay_ms, uint64_t interval_ms);
+/* First after delay_ms, then every interval_ms (0 = once). delay_ms 0 disarms. Cannot fail for a timer that was added here. */
+void skm_timer_arm(struct skm_source *timer, uint64_t delay_ms, uint64_t interval_ms);
 int skm_source_fd(const struct skm_source *source);
 /* NULL is fine. Returns NULL. Never touches the caller's fd. */
 struct skm_source *skm_source_remove(struct skm_source *source);

@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gatekeeper.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "system_disk.h"
+
+#define CORRECTIONS_MAX 8 /* between two reconciles; then somebody fights us, and the device stays closed */
+#define HUNG_WORKERS_MAX 16
+
+struct skm_gatekeeper {
+	const char *sys_root, *proc_root;
+	struct skm_recorder recorder;
+	struct skm_worker_pool *pool;
+	struct skm_gatekeeper_rules rules;
+	struct skm_registry registry;
+	uint64_t last_job_id;
+	unsigned generation;
+	bool is_starting;
+	struct skm_gate_state known_gate; /* controllers that were closed by us once */
+};
+
+int skm_gatekeeper_new(const char *sys_root, const char *proc_root, const struct skm_recorder *recorder,
+	struct skm_gatekeeper **ret_gatekeeper)
+{
+	struct skm_gatekeeper *gatekeeper = calloc(1, sizeof(*gatekeeper));
+	if (!gatekeeper)
+		return -ENOMEM;
+	gatekeeper->sys_root = sys_root;
+	gatekeeper->proc_root = proc_root;
+	gatekeeper->recorder = *recorder;
+	gatekeeper->is_starting = true;
+	*ret_gatekeeper = gatekeeper;
+	return 0;
+}
+
+struct skm_gatekeeper *skm_gatekeeper_free(struct skm_gatekeeper *gatekeeper)
+{
+	if (!gatekeeper)
+		return NULL;
+	skm_registry_finish(&gatekeeper->registry);
+	free(gatekeeper);
+	return NULL;
+}
+
+void skm_gatekeeper_set_pool(struct skm_gatekeeper *gatekeeper, struct skm_worker_pool *pool)
+{
+	gatekeeper->pool = pool;
+}
+
+void skm_gatekeeper_start_is_over(struct skm_gatekeeper *gatekeeper)
+{
+	gatekeeper->is_starting = false;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------- */
+
+SKM_PRINTF(5, 6)
+static void record_device(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry, enum skm_event event,
+	enum skm_outcome outcome, const char *detail, ...)
+{
+	struct skm_record record;
+	skm_record_init(&record, event);
+	record.outcome = outcome;
+	record.has_device = true;
+	record.device = entry->device;
+	record.decision = entry->decision;
+	record.at_start = entry->at_start;
+	va_list arguments;
+	va_start(arguments, detail);
+	(void)vsnprintf(record.detail, sizeof(record.detail), detail, arguments);
+	va_end(arguments);
+	gatekeeper->recorder.record(gatekeeper->recorder.user, &record);
+}
+
+static void record_controller(struct skm_gatekeeper *gatekeeper, const char *name, enum skm_event event,
+	enum skm_outcome outcome, const char *detail)
+{
+	struct skm_record record;
+	skm_record_init(&record, event);
+	record.outcome = outcome;
+	(void)snprintf(record.rule, sizeof(record.rule), "builtin:gate");
+	(void)snprintf(record.object, sizeof(record.object), "%s", name);
+	(void)snprintf(record.detail, sizeof(record.detail), "%s", detail);
+	gatekeeper->recorder.record(gatekeeper->recorder.user, &record);
+}
+
+static void record_decision(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry, const char *detail)
+{
+	const struct skm_decision *decision = &entry->decision;
+	if (entry->is_system_disk)
+		record_device(gatekeeper, entry, SKM_EVENT_SYSTEM_DISK, SKM_OUTCOME_OBSERVED,
+			"carries a mounted system file system: left as it was found");
+	else if (entry->is_observed)
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_OBSERVED, SKM_OUTCOME_OBSERVED, "%s", detail);
+	else if (decision->verdict == SKM_VERDICT_ALLOW)
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ALLOWED, SKM_OUTCOME_ALLOWED, "%s", detail);
+	else if (decision->verdict == SKM_VERDICT_PARTIAL)
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_PARTIAL, SKM_OUTCOME_PARTIAL, "%s", detail);
+	else if (decision->kind == SKM_KIND_NETWORK || decision->kind == SKM_KIND_WIRELESS)
+		record_device(gatekeeper, entry, SKM_EVENT_NETDEV_DENIED, SKM_OUTCOME_BLOCKED, "%s", detail);
+	else
+		record_device(gatekeeper, entry, SKM_EVENT_EXPORT_DENIED, SKM_OUTCOME_BLOCKED, "%s", detail);
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------------------------------- */
+
+/* What the kernel is to be brought to: the policy's word, or everything while the policy only watches. */
+static void plan_of(const struct skm_entry *entry, struct skm_decision *ret_plan)
+{
+	*ret_plan = entry->decision;
+	if (!entry->is_observed)
+		return;
+	ret_plan->verdict = SKM_VERDICT_ALLOW;
+	memset(ret_plan->interface_allowed, true, sizeof(ret_plan->interface_allowed));
+}
+
+static void deny_builtin(struct skm_entry *entry, const char *rule, const char *reason)
+{
+	struct skm_decision *decision = &entry->decision;
+	enum skm_device_kind kind = decision->kind;
+	*decision = (struct skm_decision){.verdict = SKM_VERDICT_DENY, .kind = kind};
+	(void)snprintf(decision->rule, sizeof(decision->rule), "builtin:%s", rule);
+	(void)snprintf(decision->reason, sizeof(decision->reason), "%s", reason);
+	entry->is_observed = false;
+}
+
+static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, enum skm_job_kind kind)
+{
+	static struct skm_job job; /* 4 KB; the agent is single-threaded */
+	memset(&job, 0, sizeof(job));
+	job.id = ++gatekeeper->last_job_id;
+	job.kind = kind;
+	memcpy(job.port, entry->port, sizeof(job.port));
+	if (kind == SKM_JOB_APPLY) {
+		job.device = entry->device;
+		plan_of(entry, &job.decision);
+	} else {
+		entry->is_dirty = false;
+	}
+	int r = skm_worker_pool_submit(gatekeeper->pool, &job, entry->folder);
+	if (r == 0)
+		entry->job_id = job.id;
+	else
+		entry->is_dirty = true; /* the next reconcile tries again; closed until then */
+}
+
+static bool is_work_kind(enum skm_device_kind kind)
+{
+	return kind == SKM_KIND_HUB || kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE || kind == SKM_KIND_HID ||
+		kind == SKM_KIND_SMART_CARD;
+}
+
+/* Would the plan open something that can carry data out? */
+static bool opens_export(const struct skm_entry *entry, const struct skm_decision *plan)
+{
+	if (plan->verdict == SKM_VERDICT_DENY)
+		return false;
+	for (unsigned i = 0; i < entry->device.interface_count; i++)
+		if (plan->interface_allowed[i] && !is_work_kind(skm_usb_interface_kind(&entry->device.interfaces[i])))
+			return true;
+	return false;
+}
+
+/* Records the decision and has it done, in the order the header promises. `is_open`: the kernel has the device open now. */
+static void settle(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_open, const char *detail)
+{
+	struct skm_decision plan;
+	plan_of(entry, &plan);
+	record_decision(gatekeeper, entry, detail);
+	entry->state = SKM_DEVICE_STATE_SETTLED;
+	if (entry->is_system_disk || (plan.verdict == SKM_VERDICT_DENY && !is_open))
+		return;
+	if (opens_export(entry, &plan) && gatekeeper->recorder.flush(gatekeeper->recorder.user) < 0) {
+		deny_builtin(entry, "no-record-no-permit", "its record cannot be stored, so it stays closed");
+		record_decision(gatekeeper, entry, "");
+		if (!is_open)
+			return;
+	}
+	entry->state = SKM_DEVICE_STATE_NEW;
+	submit(gatekeeper, entry, SKM_JOB_APPLY);
+}
+
+/* ---- judging ------------------------------------------------------------------------------------------------------- */
+
+static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
+{
+	const struct skm_judge_context context = {
+		.serial_is_duplicate = skm_registry_has_twin(&gatekeeper->registry, entry),
+		.is_initramfs = gatekeeper->rules.is_initramfs,
+	};
+	struct skm_system_disks disks;
+	skm_policy_judge(gatekeeper->rules.policy, &entry->device, &context, &entry->decision);
+	entry->is_system_disk = false;
+	entry->is_observed = gatekeeper->rules.is_audit_mode && entry->decision.verdict != SKM_VERDICT_ALLOW;
+	if (entry->decision.verdict == SKM_VERDICT_ALLOW)
+		return;
+	skm_system_disks_find(gatekeeper->sys_root, gatekeeper->proc_root, &disks);
+	entry->is_system_disk = skm_system_disks_has(&disks, entry->port);
+}
+
+static bool same_decision(const struct skm_entry *entry, const struct skm_decision *decision, bool was_observed, bool was_system)
+{
+	return entry->decision.verdict == decision->verdict && entry->is_observed == was_observed &&
+		entry->is_system_disk == was_system && strcmp(entry->decision.rule, decision->rule) == 0 &&
+		memcmp(entry->decision.interface_allowed, decision->interface_allowed, sizeof(decision->interface_allowed)) == 0;
+}
+
+/* Judges again; true when something came out differently (and then it is recorded and under way). */
+static void judge_again(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const char *why)
+{
+	struct skm_decision before = entry->decision;
+	bool was_observed = entry->is_observed;
+	bool was_system = entry->is_system_disk;
+	judge(gatekeeper, entry);
+	if (!same_decision(entry, &before, was_observed, was_system))
+		settle(gatekeeper, entry, before.verdict != SKM_VERDICT_DENY || was_observed, why);
+}
+
+void skm_gatekeeper_set_rules(struct skm_gatekeeper *gatekeeper, const struct skm_gatekeeper_rules *rules)
+{
+	bool is_first = !gatekeeper->rules.policy;
+	gatekeeper->rules = *rules;
+	if (is_first)
+		return;
+	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->is_described)
+			judge_again(gatekeeper, entry, "the policy changed");
+}
+
+void skm_gatekeeper_log_resumed(struct skm_gatekeeper *gatekeeper)
+{
+	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->is_described && strcmp(entry->decision.rule, "builtin:no-record-no-permit") == 0)
+			judge_again(gatekeeper, entry, "records can be stored again");
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------------- */
+
+static void record_open_controller(struct skm_gatekeeper *gatekeeper, const struct skm_job_result *result)
+{
+	char name[16];
+	if (!result->live.controller_was_open)
+		return;
+	(void)snprintf(name, sizeof(name), "usb%u", result->device.bus_number);
+	if (result->live.controller_is_open)
+		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_ERROR, "cannot be closed");
+	else
+		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_BLOCKED,
+			"was open when a device was looked at; closed");
+}
+
+static void on_first_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+{
+	entry->device = result->device;
+	entry->is_described = true;
+	entry->configuration = result->live.configuration;
+	judge(gatekeeper, entry);
+	bool is_refused_and_open = entry->decision.verdict == SKM_VERDICT_DENY && result->live.is_authorized;
+	settle(gatekeeper, entry, result->live.is_authorized,
+		is_refused_and_open && !entry->is_observed ? "was found open; closed" : "");
+}
+
+/* Puts right what another hand changed, a limited number of times. */
+static void correct(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_live_state *live)
+{
+	if (++entry->corrections > CORRECTIONS_MAX) {
+		deny_builtin(entry, "unstable", "its state was changed again and again by another hand");
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED, "closed until it is plugged in again");
+	} else {
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_BLOCKED,
+			"its state was not as decided (authorized %d, configuration %u); put right", live->is_authorized,
+			live->configuration);
+	}
+	submit(gatekeeper, entry, SKM_JOB_APPLY);
+}
+
+static void on_later_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+{
+	struct skm_decision plan;
+	if (!skm_device_equal(&entry->device, &result->device)) {
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_LOGGED,
+			"shows another identity than before; judged anew");
+		on_first_look(gatekeeper, entry, result);
+		return;
+	}
+	/* firmware tells where a port is a moment after the device */
+	if (entry->device.connect_type != result->device.connect_type) {
+		entry->device.connect_type = result->device.connect_type;
+		judge_again(gatekeeper, entry, "its connect type became known");
+	}
+	if (entry->job_id || entry->is_system_disk)
+		return;
+	plan_of(entry, &plan);
+	if (!skm_enforcer_is_satisfied(&entry->device, &plan, &result->live)) {
+		correct(gatekeeper, entry, &result->live);
+	} else {
+		if (result->live.configuration != entry->configuration && entry->configuration != 0 && result->live.configuration != 0)
+			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_LOGGED,
+				"its configuration was changed from %u to %u by another hand; what was refused stays closed",
+				entry->configuration, result->live.configuration);
+		entry->state = SKM_DEVICE_STATE_SETTLED;
+	}
+	entry->configuration = result->live.configuration;
+}
+
+static void on_failure(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+{
+	const char *deed = result->kind == SKM_JOB_INSPECT ? "reading it" : "writing its authorisation";
+	if (result->code == -ETIMEDOUT) {
+		bool was_hung = entry->state == SKM_DEVICE_STATE_HUNG;
+		entry->state = SKM_DEVICE_STATE_HUNG;
+		if (!was_hung)
+			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_HUNG, SKM_OUTCOME_ERROR, "%s did not come back in time", deed);
+		return;
+	}
+	bool had_failed = entry->state == SKM_DEVICE_STATE_FAILED;
+	entry->state = SKM_DEVICE_STATE_FAILED;
+	if (!had_failed)
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_ERROR, "%s failed: %s", deed,
+			strerrordesc_np(-result->code));
+}
+
+static void on_applied(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+{
+	switch (result->code) {
+	case 0:
+		entry->state = SKM_DEVICE_STATE_SETTLED;
+		entry->configuration = result->live.configuration;
+		break;
+	case SKM_ENFORCER_MISMATCH:
+		deny_builtin(entry, "mismatch", "it shows interfaces that its descriptors did not announce");
+		record_decision(gatekeeper, entry, "closed again");
+		entry->state = result->live.is_authorized ? SKM_DEVICE_STATE_FAILED : SKM_DEVICE_STATE_SETTLED;
+		break;
+	case SKM_ENFORCER_CONTROLLER_OPEN:
+		record_open_controller(gatekeeper, result);
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
+			"not opened: its controller would open every interface");
+		entry->state = SKM_DEVICE_STATE_FAILED;
+		break;
+	default:
+		on_failure(gatekeeper, entry, result);
+	}
+}
+
+void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_job_result *result)
+{
+	struct skm_entry *entry = skm_registry_find_job(&gatekeeper->registry, result->id);
+	if (!entry)
+		return; /* unplugged meanwhile */
+	entry->job_id = 0;
+	if (result->code == SKM_ENFORCER_GONE) {
+		/* The removal is on its way, or was lost and a scan will find out; an interface that vanished under us is worth
+		 * another look. */
+		entry->is_dirty = skm_entry_is_alive(entry);
+		return;
+	}
+	if (result->kind == SKM_JOB_APPLY) {
+		on_applied(gatekeeper, entry, result);
+	} else if (result->code != 0) {
+		if (!entry->is_described)
+			deny_builtin(entry, "unreadable", "it could not be read, so it stays closed");
+		on_failure(gatekeeper, entry, result);
+	} else {
+		record_open_controller(gatekeeper, result);
+		if (entry->is_described)
+			on_later_look(gatekeeper, entry, result);
+		else
+			on_first_look(gatekeeper, entry, result);
+	}
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+static void forget(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
+{
+	record_device(gatekeeper, entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED,
+		entry->is_described ? "" : "was gone before it could be read");
+	skm_registry_remove(&gatekeeper->registry, entry);
+}
+
+static void on_missed(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event, int r)
+{
+	struct skm_entry entry = {.at_start = gatekeeper->is_starting};
+	(void)snprintf(entry.device.port, sizeof(entry.device.port), "%s", event->name);
+	entry.device.vendor_id = event->vendor_id;
+	entry.device.product_id = event->product_id;
+	deny_builtin(&entry, "unreadable", "it could not be read, so it stays closed");
+	if (r == -ENOENT || r == -ENODEV)
+		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED, "was gone before it could be read");
+	else
+		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED, "cannot be watched: %s",
+			strerrordesc_np(-r));
+}
+
+static void on_device_added(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
+{
+	struct skm_entry *entry = skm_registry_find(&gatekeeper->registry, event->name);
+	if (entry && !skm_entry_is_alive(entry)) {
+		forget(gatekeeper, entry); /* its removal was lost, and another one has its port */
+		entry = NULL;
+	}
+	if (!entry) {
+		int r = skm_registry_add(&gatekeeper->registry, event->name, event->syspath, &entry);
+		if (r < 0) {
+			on_missed(gatekeeper, event, r);
+			return;
+		}
+		memcpy(entry->device.port, entry->port, sizeof(entry->port));
+		entry->device.vendor_id = event->vendor_id;
+		entry->device.product_id = event->product_id;
+		entry->at_start = gatekeeper->is_starting;
+		submit(gatekeeper, entry, SKM_JOB_INSPECT);
+	}
+	entry->generation = gatekeeper->generation;
+}
+
+static struct skm_controller *find_controller(struct skm_gate_state *state, const char *name)
+{
+	for (unsigned i = 0; i < state->controller_count; i++)
+		if (strcmp(state->controllers[i].name, name) == 0)
+			return &state->controllers[i];
+	return NULL;
+}
+
+static void on_controller_added(struct skm_gatekeeper *gatekeeper, const char *name)
+{
+	struct skm_controller before;
+	char detail[160];
+	int r = skm_controller_close(gatekeeper->sys_root, name, &before);
+	if (r == -ENODEV)
+		return;
+	bool was_known = find_controller(&gatekeeper->known_gate, name) != NULL;
+	struct skm_gate_state *known = &gatekeeper->known_gate;
+	if (!was_known && known->controller_count < SKM_CONTROLLERS_MAX)
+		known->controllers[known->controller_count++] = before;
+	if (r < 0) {
+		(void)snprintf(detail, sizeof(detail), "cannot be closed: %s", strerrordesc_np(-r));
+		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_ERROR, detail);
+		return;
+	}
+	if (skm_controller_is_closed(&before))
+		return;
+	(void)snprintf(detail, sizeof(detail), "authorized_default was %d, interface_authorized_default was %d; now both 0",
+		before.authorized_default, before.interface_authorized_default);
+	/* Every new controller opens interfaces by itself (drivers/usb/core/hcd.c): no alarm. Anything else is one. */
+	bool is_expected = !was_known && before.authorized_default == 0;
+	record_controller(gatekeeper, name, is_expected ? SKM_EVENT_CONTROLLER_CLOSED : SKM_EVENT_CONTROLLER_OPEN,
+		SKM_OUTCOME_BLOCKED, detail);
+}
+
+static void on_controller_removed(struct skm_gatekeeper *gatekeeper, const char *name)
+{
+	struct skm_gate_state *known = &gatekeeper->known_gate;
+	struct skm_controller *controller = find_controller(known, name);
+	if (controller)
+		*controller = known->controllers[--known->controller_count];
+}
+
+void skm_gatekeeper_check_gate(struct skm_gatekeeper *gatekeeper)
+{
+	struct skm_gate_state before;
+	char detail[128];
+	if (skm_gate_read(gatekeeper->sys_root, &before) == 0)
+		for (unsigned i = 0; i < before.controller_count; i++)
+			on_controller_added(gatekeeper, before.controllers[i].name);
+	int r = skm_gate_close(gatekeeper->sys_root, &before);
+	if (before.has_module_parameter && before.module_default != 0) {
+		(void)snprintf(detail, sizeof(detail), "usbcore's default for new controllers was %d; %s", before.module_default,
+			r < 0 ? "cannot be closed" : "now 0");
+		record_controller(gatekeeper, "usbcore", SKM_EVENT_CONTROLLER_OPEN, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_BLOCKED,
+			detail);
+	}
+}
+
+/* The device an interface belongs to: "1-2:1.0" => "1-2". */
+static struct skm_entry *find_owner(struct skm_gatekeeper *gatekeeper, const char *name)
+{
+	char port[SKM_USB_PORT_BYTES];
+	size_t len = strcspn(name, ":");
+	if (len >= sizeof(port))
+		return NULL;
+	memcpy(port, name, len);
+	port[len] = '\0';
+	return skm_registry_find(&gatekeeper->registry, port);
+}
+
+void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
+{
+	if (event->object == SKM_USB_CONTROLLER) {
+		if (event->action == SKM_USB_REMOVE)
+			on_controller_removed(gatekeeper, event->name);
+		else
+			on_controller_added(gatekeeper, event->name);
+		return;
+	}
+	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_ADD) {
+		on_device_added(gatekeeper, event);
+		return;
+	}
+	struct skm_entry *entry = find_owner(gatekeeper, event->name);
+	if (!entry)
+		return;
+	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_REMOVE) {
+		/* An event that waited in the queue may speak of the one before at this port. */
+		if (!skm_entry_is_alive(entry))
+			forget(gatekeeper, entry);
+		return;
+	}
+	entry->is_dirty = true;
+}
+
+bool skm_gatekeeper_has_dirty(const struct skm_gatekeeper *gatekeeper)
+{
+	for (const struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->is_dirty && !entry->job_id && entry->state != SKM_DEVICE_STATE_HUNG)
+			return true;
+	return false;
+}
+
+void skm_gatekeeper_look_again(struct skm_gatekeeper *gatekeeper)
+{
+	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->is_dirty && !entry->job_id && entry->state != SKM_DEVICE_STATE_HUNG)
+			submit(gatekeeper, entry, SKM_JOB_INSPECT);
+}
+
+void skm_gatekeeper_scan_begin(struct skm_gatekeeper *gatekeeper)
+{
+	gatekeeper->generation++;
+}
+
+void skm_gatekeeper_scan_end(struct skm_gatekeeper *gatekeeper)
+{
+	bool may_retry_hung = skm_worker_pool_hung_count(gatekeeper->pool) < HUNG_WORKERS_MAX;
+	for (struct skm_entry *entry = gatekeeper->registry.entries, *next; entry; entry = next) {
+		next = entry->next;
+		if (entry->generation != gatekeeper->generation && !skm_entry_is_alive(entry)) {
+			forget(gatekeeper, entry);
+			continue;
+		}
+		entry->corrections = 0;
+		if (entry->state == SKM_DEVICE_STATE_HUNG && may_retry_hung && !entry->job_id)
+			submit(gatekeeper, entry, SKM_JOB_INSPECT);
+		else
+			entry->is_dirty = true;
+	}
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------------- */
+
+void skm_gatekeeper_get_counts(const struct skm_gatekeeper *gatekeeper, struct skm_status *status)
+{
+	for (const struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next) {
+		status->device_count++;
+		status->refused_count += entry->decision.verdict == SKM_VERDICT_DENY && !entry->is_system_disk;
+		status->partial_count += entry->decision.verdict == SKM_VERDICT_PARTIAL;
+		status->hung_count += entry->state == SKM_DEVICE_STATE_HUNG;
+		if (entry->is_system_disk && status->system_disk_count < SKM_ARRAY_SIZE(status->system_disks))
+			memcpy(status->system_disks[status->system_disk_count++], entry->port, sizeof(entry->port));
+	}
+}
+
+int skm_gatekeeper_next_device(const struct skm_gatekeeper *gatekeeper, const char *after, struct skm_device_report *ret_report)
+{
+	const struct skm_entry *entry = skm_registry_next(&gatekeeper->registry, after);
+	if (!entry)
+		return 0;
+	*ret_report = (struct skm_device_report){
+		.device = entry->device,
+		.decision = entry->decision,
+		.state = (uint8_t)entry->state,
+		.is_system_disk = entry->is_system_disk,
+		.is_observed = entry->is_observed,
+	};
+	return 1;
+}
