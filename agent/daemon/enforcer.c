@@ -190,6 +190,18 @@ static void check_controller(const struct session *session, uint16_t bus_number,
 	live->controller_is_open = r < 0;
 }
 
+int skm_enforcer_describe(const struct skm_device_ops *ops, int device, const char *port, struct skm_device *ret_device)
+{
+	const struct session session = {.ops = ops, .device = device};
+	struct skm_device description = {0};
+	int r = describe(&session, port, &description);
+	if (r < 0)
+		return r;
+	read_connect_type(&session, &description);
+	*ret_device = description;
+	return 0;
+}
+
 int skm_enforcer_inspect(const struct skm_device_ops *ops, int device, const char *port, struct skm_device *ret_device,
 	struct skm_live_state *ret_live)
 {

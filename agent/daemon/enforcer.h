@@ -31,6 +31,10 @@ enum skm_enforcer_result {
 	SKM_ENFORCER_CONTROLLER_OPEN = 3, /* the controller would open every interface by itself: nothing was opened */
 };
 
+/* Reads only, and needs no privilege: what the device is. 0 or -errno. */
+SKM_NODISCARD int skm_enforcer_describe(const struct skm_device_ops *ops, int device, const char *port,
+	struct skm_device *ret_device);
+
 /* `port` is the kernel's name of the device. 0 or SKM_ENFORCER_GONE or -errno. */
 SKM_NODISCARD int skm_enforcer_inspect(const struct skm_device_ops *ops, int device, const char *port,
 	struct skm_device *ret_device, struct skm_live_state *ret_live);

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Composition root: builds the parts, wires their callbacks, runs the loop, takes them down in reverse.
+ *
+ * One round of the loop: events and results change the gatekeeper's state and queue jobs and records; at its end the jobs go
+ * to the workers and the records of the whole round are stored with one write and one fdatasync. */
+#include "agent.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+#include "agent_settings.h"
+#include "console.h"
+#include "control_server.h"
+#include "gatekeeper.h"
+#include "log.h"
+#include "notify.h"
+#include "stream.h"
+
+#define LOOK_AGAIN_MS 50u /* several events of one device are one look */
+#define LOG_RETRY_MS 5000u
+
+static const char *const role_groups[] = {"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver", "sekimori-admin"};
+
+struct agent {
+	const struct skm_agent_options *options;
+	struct skm_clock clock;
+	char boot_id[SKM_BOOT_ID_BYTES];
+	struct skm_timestamp started, reconciled;
+	uint64_t overflow_count;
+	struct skm_settings *settings;
+	bool is_audit_mode;
+	bool log_was_failing;
+	uint64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
+
+	struct skm_loop *loop;
+	struct skm_stream *stream; /* NULL in the early form */
+	struct skm_device_ops ops;
+	struct skm_worker_pool *pool;
+	struct skm_gatekeeper *gatekeeper;
+	struct skm_udev_source *udev;
+	struct skm_control_server *control;
+	int signal_fd, mounts_fd, clock_fd;
+	struct skm_source *signals, *mounts, *clock_changes;
+	struct skm_source *look_again, *reconcile, *watchdog, *log_retry;
+	bool look_again_is_armed;
+};
+
+/* ---- records ------------------------------------------------------------------------------------------------------- */
+
+static void stamp(void *user, struct skm_record *record)
+{
+	struct agent *agent = user;
+	struct skm_console_user person;
+	const struct skm_config *config = agent->settings->config;
+	agent->clock.now(agent->clock.user, &record->time);
+	memcpy(record->boot_id, agent->boot_id, sizeof(record->boot_id));
+	memcpy(record->terminal_number, config->terminal.number, sizeof(record->terminal_number));
+	memcpy(record->section, config->terminal.section, sizeof(record->section));
+	memcpy(record->policy_version, config->version, sizeof(record->policy_version));
+	skm_console_read(agent->options->run_root, agent->options->proc_root, &person);
+	record->user_uid = person.uid;
+	memcpy(record->user, person.user, sizeof(record->user));
+	memcpy(record->login_user, person.login_user, sizeof(record->login_user));
+}
+
+static void on_record(void *user, const struct skm_record *record)
+{
+	struct agent *agent = user;
+	struct skm_record stamped = *record;
+	stamp(agent, &stamped);
+	skm_log_record(&stamped);
+	if (agent->stream)
+		skm_stream_append(agent->stream, &stamped);
+}
+
+static int on_flush(void *user)
+{
+	struct agent *agent = user;
+	return agent->stream ? skm_stream_flush(agent->stream) : 0;
+}
+
+SKM_PRINTF(5, 6)
+static void record_fact(struct agent *agent, enum skm_event event, enum skm_outcome outcome, const char *object,
+	const char *detail, ...)
+{
+	struct skm_record record;
+	skm_record_init(&record, event);
+	record.outcome = outcome;
+	(void)snprintf(record.rule, sizeof(record.rule), "builtin:agent");
+	(void)snprintf(record.object, sizeof(record.object), "%s", object);
+	va_list arguments;
+	va_start(arguments, detail);
+	(void)vsnprintf(record.detail, sizeof(record.detail), detail, arguments);
+	va_end(arguments);
+	on_record(agent, &record);
+}
+
+/* Stores what the round left, says once when that begins to fail, and comes back to it by a timer. */
+static void flush_round(struct agent *agent)
+{
+	struct skm_stream_state state;
+	if (!agent->stream)
+		return;
+	int r = skm_stream_flush(agent->stream);
+	skm_stream_get_state(agent->stream, &state);
+	bool is_failing = r < 0 || state.is_failing;
+	if (is_failing && !agent->log_was_failing)
+		skm_log(SKM_SEVERITY_ALERT, "cannot store audit records in %s: %s; the gate stays closed, %" PRIu64 " wait in memory",
+			agent->options->log_folder, state.error, state.pending);
+	if (!is_failing && agent->log_was_failing) {
+		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s", agent->options->log_folder);
+		skm_gatekeeper_log_resumed(agent->gatekeeper);
+	}
+	if (is_failing != agent->log_was_failing)
+		skm_timer_arm(agent->log_retry, is_failing ? LOG_RETRY_MS : 0, is_failing ? LOG_RETRY_MS : 0);
+	agent->log_was_failing = is_failing;
+}
+
+/* ---- policy -------------------------------------------------------------------------------------------------------- */
+
+/* Mode "audit" is over on the first second after its last day, whatever else happens. A clock that was set back does not bring
+ * it back within one run. */
+static void apply_rules(struct agent *agent)
+{
+	const struct skm_config *config = agent->settings->config;
+	struct skm_timestamp now;
+	agent->clock.now(agent->clock.user, &now);
+	bool was_audit_mode = agent->is_audit_mode;
+	agent->is_audit_mode = config->usb.mode == SKM_MODE_AUDIT && !agent->settings->audit_is_over &&
+		now.realtime_usec / (int64_t)SKM_USEC_PER_SEC < config->usb.audit_until_sec;
+	if (config->usb.mode == SKM_MODE_AUDIT && !agent->is_audit_mode)
+		agent->settings->audit_is_over = true;
+	const struct skm_gatekeeper_rules rules = {
+		.policy = agent->settings->policy,
+		.is_audit_mode = agent->is_audit_mode,
+		.is_initramfs = agent->options->initramfs_devices != NULL,
+	};
+	if (agent->is_audit_mode)
+		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_OBSERVED, "mode audit",
+			"devices are recorded and let pass until UNIX time %" PRId64, config->usb.audit_until_sec);
+	else if (was_audit_mode)
+		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_LOGGED, "mode enforce", "mode audit is over");
+	skm_gatekeeper_set_rules(agent->gatekeeper, &rules);
+}
+
+static void arm_reconcile(struct agent *agent)
+{
+	uint64_t interval_ms = (uint64_t)agent->settings->config->usb.reconcile_sec * 1000;
+	skm_timer_arm(agent->reconcile, interval_ms, interval_ms);
+}
+
+static void reload(struct agent *agent)
+{
+	struct skm_settings *settings = NULL;
+	char error[768];
+	(void)skm_notify("RELOADING=1");
+	int r = skm_settings_load(agent->options->config_path, &agent->clock, &settings, error, sizeof(error));
+	if (r != 0) {
+		(void)snprintf(agent->settings->error, sizeof(agent->settings->error), "%s", error);
+		record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, agent->options->config_path,
+			"%s; the policy in force stays", error);
+	} else {
+		struct skm_settings *old = agent->settings;
+		agent->settings = settings;
+		record_fact(agent, SKM_EVENT_POLICY_CHANGED, SKM_OUTCOME_LOGGED, agent->options->config_path, "%s -> %s",
+			old->config->version, settings->config->version);
+		apply_rules(agent);
+		(void)skm_settings_free(old);
+		skm_worker_pool_set_deadline(agent->pool, settings->config->usb.write_deadline_ms);
+		(void)skm_udev_source_set_buffer(agent->udev, settings->config->usb.receive_buffer_bytes);
+		skm_stream_set_segment_bytes(agent->stream, settings->config->audit.segment_bytes);
+		skm_control_server_refresh_roles(agent->control);
+		arm_reconcile(agent);
+	}
+	(void)skm_notify("READY=1");
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+static int on_usb_event(void *user, const struct skm_usb_event *event)
+{
+	struct agent *agent = user;
+	skm_gatekeeper_on_event(agent->gatekeeper, event);
+	return 0;
+}
+
+static void on_job(void *user, const struct skm_job_result *result)
+{
+	struct agent *agent = user;
+	skm_gatekeeper_on_job(agent->gatekeeper, result);
+}
+
+static int scan(struct agent *agent)
+{
+	skm_gatekeeper_scan_begin(agent->gatekeeper);
+	int r = skm_udev_source_scan(agent->udev, on_usb_event, agent);
+	if (r < 0) {
+		skm_log(SKM_SEVERITY_ALERT, "cannot list the USB devices: %s", strerrordesc_np(-r));
+		return r;
+	}
+	skm_gatekeeper_scan_end(agent->gatekeeper);
+	return 0;
+}
+
+static void reconcile(struct agent *agent)
+{
+	if (agent->is_audit_mode)
+		apply_rules(agent);
+	skm_gatekeeper_check_gate(agent->gatekeeper);
+	(void)scan(agent); /* said so already; the next interval tries again */
+	agent->clock.now(agent->clock.user, &agent->reconciled);
+}
+
+static int on_overflow(void *user)
+{
+	struct agent *agent = user;
+	agent->overflow_count++;
+	record_fact(agent, SKM_EVENT_UEVENT_OVERFLOW, SKM_OUTCOME_LOGGED, "kernel events",
+		"events were lost (%" PRIu64 " times since the start); everything is looked at again", agent->overflow_count);
+	reconcile(agent);
+	return 0;
+}
+
+static int on_look_again(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct agent *agent = user;
+	agent->look_again_is_armed = false;
+	skm_gatekeeper_look_again(agent->gatekeeper);
+	return 0;
+}
+
+static int on_reconcile(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	reconcile(user);
+	return 0;
+}
+
+static int on_watchdog(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	(void)user;
+	(void)skm_notify("WATCHDOG=1");
+	return 0;
+}
+
+static int on_nothing(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	(void)user;
+	return 0; /* the round's end does the work */
+}
+
+/* /var may have been mounted just now, over the folder we write to. */
+static int on_mounts(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct agent *agent = user;
+	skm_stream_reopen(agent->stream);
+	return 0;
+}
+
+static uint64_t suspended_usec(struct agent *agent)
+{
+	struct skm_timestamp now;
+	agent->clock.now(agent->clock.user, &now);
+	return now.boottime_usec - now.monotonic_usec;
+}
+
+static int arm_clock_changes(struct agent *agent)
+{
+	const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
+	return timerfd_settime(agent->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
+}
+
+/* The kernel cancels this timer when the wall clock is set, and a resume sets it. So waking up costs no polling. */
+static int on_clock_change(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct agent *agent = user;
+	uint64_t expirations;
+	(void)!read(agent->clock_fd, &expirations, sizeof(expirations));
+	uint64_t suspended = suspended_usec(agent);
+	if (suspended > agent->suspended_usec + SKM_USEC_PER_SEC / 100) {
+		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend", "slept for %" PRIu64 " s",
+			(suspended - agent->suspended_usec) / SKM_USEC_PER_SEC);
+		reconcile(agent);
+	}
+	agent->suspended_usec = suspended;
+	if (agent->is_audit_mode)
+		apply_rules(agent);
+	return arm_clock_changes(agent);
+}
+
+static int on_signal(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct agent *agent = user;
+	struct signalfd_siginfo info;
+	if (read(agent->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	if (info.ssi_signo == SIGCHLD)
+		skm_worker_pool_reap(agent->pool);
+	else if (info.ssi_signo != SIGHUP)
+		skm_loop_stop(agent->loop);
+	else if (!agent->options->initramfs_devices)
+		reload(agent);
+	return 0;
+}
+
+static int after_round(void *user)
+{
+	struct agent *agent = user;
+	/* deeds first: while workers talk to devices, we talk to the disk */
+	skm_worker_pool_dispatch(agent->pool);
+	flush_round(agent);
+	if (skm_gatekeeper_has_dirty(agent->gatekeeper) && !agent->look_again_is_armed) {
+		skm_timer_arm(agent->look_again, LOOK_AGAIN_MS, 0);
+		agent->look_again_is_armed = true;
+	}
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------------- */
+
+static void on_status(void *user, struct skm_status *ret_status)
+{
+	struct agent *agent = user;
+	const struct skm_settings *settings = agent->settings;
+	struct skm_stream_state log;
+	struct skm_status status = {.pid = getpid(), .overflow_count = agent->overflow_count};
+	(void)snprintf(status.version, sizeof(status.version), "%s", SKM_VERSION);
+	status.started_realtime_usec = (uint64_t)agent->started.realtime_usec;
+	status.last_reconcile_realtime_usec = (uint64_t)agent->reconciled.realtime_usec;
+	if (skm_gate_read(agent->options->sys_root, &status.gate) == 0)
+		status.gate_is_closed = skm_gate_is_closed(&status.gate);
+	status.mode = agent->is_audit_mode ? SKM_MODE_AUDIT : SKM_MODE_ENFORCE;
+	status.audit_until_sec = agent->is_audit_mode ? settings->config->usb.audit_until_sec : 0;
+	memcpy(status.policy_version, settings->config->version, sizeof(status.policy_version));
+	status.rule_count = settings->config->usb.rules.count;
+	status.config_is_broken = settings->error[0] != '\0';
+	memcpy(status.config_error, settings->error, sizeof(status.config_error));
+	skm_stream_get_state(agent->stream, &log);
+	status.log_is_failing = log.is_failing;
+	memcpy(status.log_error, log.error, sizeof(status.log_error));
+	status.log_pending = log.pending;
+	status.log_lost = log.lost;
+	status.log_sequence = log.sequence;
+	skm_gatekeeper_get_counts(agent->gatekeeper, &status);
+	*ret_status = status;
+}
+
+static int on_next_device(void *user, const char *after, struct skm_device_report *ret_report)
+{
+	const struct agent *agent = user;
+	return skm_gatekeeper_next_device(agent->gatekeeper, after, ret_report);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+static int open_signals(struct agent *agent)
+{
+	sigset_t mask;
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigaddset(&mask, SIGINT);
+	(void)sigaddset(&mask, SIGHUP);
+	(void)sigaddset(&mask, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	agent->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (agent->signal_fd < 0)
+		return -errno;
+	return skm_loop_add_fd(agent->loop, agent->signal_fd, EPOLLIN, on_signal, agent, &agent->signals);
+}
+
+static int open_timers(struct agent *agent)
+{
+	int r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_look_again, agent, &agent->look_again);
+	if (r == 0)
+		r = skm_loop_add_timer(agent->loop, CLOCK_BOOTTIME, on_reconcile, agent, &agent->reconcile);
+	if (r == 0)
+		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_nothing, agent, &agent->log_retry);
+	if (r == 0)
+		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_watchdog, agent, &agent->watchdog);
+	if (r < 0)
+		return r;
+	uint64_t watchdog_ms = skm_notify_watchdog_usec() / 2000;
+	if (watchdog_ms)
+		skm_timer_arm(agent->watchdog, watchdog_ms, watchdog_ms);
+	arm_reconcile(agent);
+	agent->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (agent->clock_fd < 0)
+		return -errno;
+	agent->suspended_usec = suspended_usec(agent);
+	r = arm_clock_changes(agent);
+	if (r < 0)
+		return r;
+	return skm_loop_add_fd(agent->loop, agent->clock_fd, EPOLLIN, on_clock_change, agent, &agent->clock_changes);
+}
+
+static int open_log(struct agent *agent)
+{
+	char path[256];
+	int r = skm_stream_new(agent->options->log_folder, agent->settings->config->audit.segment_bytes, &agent->stream);
+	if (r < 0)
+		return r;
+	skm_stream_set_stamp(agent->stream, stamp, agent);
+	(void)snprintf(path, sizeof(path), "%s/self/mountinfo", agent->options->proc_root);
+	agent->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (agent->mounts_fd < 0)
+		return -errno;
+	r = skm_loop_add_fd(agent->loop, agent->mounts_fd, EPOLLPRI | EPOLLERR, on_mounts, agent, &agent->mounts);
+	return r == -EPERM ? 0 : r; /* a test's plain file cannot be polled, and never changes */
+}
+
+static int open_gate(struct agent *agent)
+{
+	const struct skm_recorder recorder = {.record = on_record, .flush = on_flush, .user = agent};
+	const struct skm_udev_handler handler = {.on_event = on_usb_event, .on_overflow = on_overflow, .user = agent};
+	const struct skm_config *config = agent->settings->config;
+	agent->ops = skm_sysfs_ops(agent->options->sys_root);
+	int r = skm_gatekeeper_new(agent->options->sys_root, agent->options->proc_root, &recorder, &agent->gatekeeper);
+	if (r == 0)
+		r = skm_worker_pool_new(agent->loop, &agent->ops, config->usb.write_deadline_ms, on_job, agent, &agent->pool);
+	if (r < 0)
+		return r;
+	skm_gatekeeper_set_pool(agent->gatekeeper, agent->pool);
+	return skm_udev_source_new(
+		agent->loop, agent->options->udev_group, config->usb.receive_buffer_bytes, &handler, &agent->udev);
+}
+
+static int open_control(struct agent *agent)
+{
+	const struct skm_control_source source = {.status = on_status, .next_device = on_next_device, .user = agent};
+	return skm_control_server_new(
+		agent->loop, agent->options->control_path, &source, role_groups, SKM_ARRAY_SIZE(role_groups), &agent->control);
+}
+
+static int build(struct agent *agent)
+{
+	bool is_early = agent->options->initramfs_devices != NULL;
+	int r = skm_loop_new(&agent->loop);
+	if (r == 0)
+		r = open_signals(agent);
+	if (r == 0 && !is_early)
+		r = open_log(agent);
+	if (r == 0)
+		r = open_timers(agent);
+	if (r == 0)
+		r = open_gate(agent);
+	if (r == 0 && !is_early) {
+		/* The gate is worth more than the answers: without the socket it still does its work. */
+		int control = open_control(agent);
+		if (control < 0)
+			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s", agent->options->control_path,
+				strerrordesc_np(-control));
+	}
+	return r;
+}
+
+static void take_down(struct agent *agent)
+{
+	agent->control = skm_control_server_free(agent->control);
+	agent->udev = skm_udev_source_free(agent->udev);
+	agent->gatekeeper = skm_gatekeeper_free(agent->gatekeeper);
+	agent->pool = skm_worker_pool_free(agent->pool);
+	agent->stream = skm_stream_free(agent->stream);
+	agent->loop = skm_loop_free(agent->loop);
+	skm_fd_close(&agent->signal_fd);
+	skm_fd_close(&agent->mounts_fd);
+	skm_fd_close(&agent->clock_fd);
+	agent->settings = skm_settings_free(agent->settings);
+}
+
+/* Closed first, then listening, then looking: nothing that is plugged in meanwhile is missed, nothing is open meanwhile. */
+static int start(struct agent *agent)
+{
+	record_fact(agent, SKM_EVENT_AGENT_START, SKM_OUTCOME_LOGGED, "sekimorid", "version %s, pid %d", SKM_VERSION, (int)getpid());
+	if (agent->settings->error[0])
+		record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, agent->options->config_path,
+			"%s; the built-in policy is in force", agent->settings->error);
+	apply_rules(agent);
+	skm_gatekeeper_check_gate(agent->gatekeeper);
+	skm_loop_set_after_round(agent->loop, after_round, agent);
+	int r = scan(agent);
+	if (r < 0)
+		return r;
+	skm_gatekeeper_start_is_over(agent->gatekeeper);
+	agent->reconciled = agent->started;
+	(void)after_round(agent);
+	(void)skm_notify("READY=1\nSTATUS=gate closed"); /* a manager that does not hear us stops us by itself */
+	return 0;
+}
+
+void skm_agent_options_default(struct skm_agent_options *ret_options)
+{
+	*ret_options = (struct skm_agent_options){
+		.config_path = SKM_CONFIG_PATH,
+		.sys_root = "/sys",
+		.proc_root = "/proc",
+		.run_root = "/run",
+		.log_folder = "/var/log/sekimori/agent",
+		.control_path = SKM_CONTROL_PATH,
+		.udev_group = "kernel",
+	};
+}
+
+int skm_agent_run(const struct skm_agent_options *options)
+{
+	struct agent agent = {
+		.options = options, .clock = skm_clock_system(), .signal_fd = -1, .mounts_fd = -1, .clock_fd = -1};
+	agent.clock.now(agent.clock.user, &agent.started);
+	int r = skm_boot_id_read(agent.boot_id);
+	if (r < 0)
+		return r;
+	if (options->initramfs_devices)
+		r = skm_settings_early(options->initramfs_devices, &agent.settings);
+	else
+		r = skm_settings_load_or_default(options->config_path, &agent.clock, &agent.settings);
+	if (r == 0)
+		r = build(&agent);
+	if (r == 0)
+		r = start(&agent);
+	if (r == 0)
+		r = skm_loop_run(agent.loop);
+	if (agent.gatekeeper) {
+		(void)skm_notify("STOPPING=1");
+		record_fact(&agent, SKM_EVENT_AGENT_STOP, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_LOGGED, "sekimorid",
+			r < 0 ? "stopped by an error: %s; the gate stays closed" : "stopped%s; the gate stays closed",
+			r < 0 ? strerrordesc_np(-r) : "");
+		flush_round(&agent);
+	}
+	take_down(&agent);
+	return r;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorded_device.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "enforcer.h"
+#include "sekimori/io.h"
+#include "sekimori/rule.h"
+#include "usb_descriptor.h"
+
+#define RECORDING_BYTES_MAX (4u * 1024u * 1024u)
+
+SKM_PRINTF(3, 4)
+static int fail(char *error, size_t error_bytes, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(error, error_bytes, format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static int read_folder(const char *path, struct skm_device *device, char *error, size_t error_bytes)
+{
+	SKM_CLEANUP(skm_free) char *real = realpath(path, NULL);
+	if (!real)
+		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+	SKM_CLEANUP(skm_fd_close) int folder = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+	struct skm_device_ops ops = skm_sysfs_ops("/sys");
+	int r = skm_enforcer_describe(&ops, folder, last_part(real), device);
+	return r < 0 ? fail(error, error_bytes, "cannot read %s as a USB device folder: %s", path, strerrordesc_np(-r)) : 0;
+}
+
+static void set_descriptors(struct skm_device *device, const uint8_t *bytes, size_t len)
+{
+	struct skm_device_ops ops = skm_sysfs_ops("/sys");
+	skm_usb_descriptors_parse(bytes, len, device);
+	ops.hash(ops.user, bytes, len, device->descriptor_hash);
+}
+
+/* ---- umockdev recordings: a paragraph a device, "P:" path, "A:name=value", "H:name=hex" ------------------------------ */
+
+static int from_hex(const char *hex, size_t len, uint8_t *bytes)
+{
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		char pair[3] = {hex[i], hex[i + 1], '\0'};
+		char *end = NULL;
+		bytes[i / 2] = (uint8_t)strtoul(pair, &end, 16);
+		if (*end)
+			return -EINVAL;
+	}
+	return len % 2 ? -EINVAL : 0;
+}
+
+/* The end of an attribute is "\n" in two characters, as umockdev-record writes it; the last one is the kernel's. */
+static void copy_attribute(const char *value, size_t len, char *ret_text)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < len && n + 1 < SKM_USB_STRING_BYTES; i++) {
+		bool is_escape = value[i] == '\\' && i + 1 < len;
+		char c = value[i];
+		if (is_escape)
+			c = value[++i] == 'n' ? '\n' : value[i];
+		ret_text[n++] = c;
+	}
+	if (n > 0 && ret_text[n - 1] == '\n')
+		n--;
+	ret_text[n] = '\0';
+}
+
+static bool take_value(const char *line, size_t len, const char *prefix, const char **ret_value, size_t *ret_len)
+{
+	size_t prefix_len = strlen(prefix);
+	if (len < prefix_len || strncmp(line, prefix, prefix_len) != 0)
+		return false;
+	*ret_value = line + prefix_len;
+	*ret_len = len - prefix_len;
+	return true;
+}
+
+static int take_recorded_line(const char *line, size_t len, struct skm_device *device, bool *has_descriptors)
+{
+	static const struct {
+		const char *prefix;
+		size_t offset;
+	} strings[] = {{"A:manufacturer=", offsetof(struct skm_device, manufacturer)},
+		{"A:product=", offsetof(struct skm_device, product)}, {"A:serial=", offsetof(struct skm_device, serial)}};
+	const char *value = NULL;
+	size_t value_len = 0;
+	if (take_value(line, len, "H:descriptors=", &value, &value_len)) {
+		SKM_CLEANUP(skm_free) uint8_t *bytes = malloc(value_len / 2 + 1);
+		if (!bytes)
+			return -ENOMEM;
+		if (from_hex(value, value_len, bytes) < 0)
+			return -EINVAL;
+		set_descriptors(device, bytes, value_len / 2);
+		*has_descriptors = true;
+	}
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(strings); i++)
+		if (take_value(line, len, strings[i].prefix, &value, &value_len))
+			copy_attribute(value, value_len, (char *)device + strings[i].offset);
+	if (take_value(line, len, "P:", &value, &value_len)) {
+		char path[512];
+		(void)snprintf(path, sizeof(path), "%.*s", (int)(value_len < 511 ? value_len : 511), value);
+		(void)snprintf(device->port, sizeof(device->port), "%.63s", last_part(path));
+	}
+	return 0;
+}
+
+/* The first device of the recording that has descriptors and is no root hub. */
+static int read_recording(const char *path, const char *text, struct skm_device *device, char *error, size_t error_bytes)
+{
+	struct skm_device found = {0};
+	bool has_descriptors = false;
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+		if (take_recorded_line(line, len, &found, &has_descriptors) < 0)
+			return fail(error, error_bytes, "%s: a line of the recording is damaged", path);
+		line += len + (line[len] == '\n');
+		if (*line && *line != '\n')
+			continue;
+		if (has_descriptors && strncmp(found.port, "usb", 3) != 0) {
+			*device = found;
+			return 0;
+		}
+		memset(&found, 0, sizeof(found));
+		has_descriptors = false;
+	}
+	return fail(error, error_bytes, "%s: the recording holds no USB device with descriptors", path);
+}
+
+int skm_recorded_device_read(const char *path, struct skm_device *ret_device, char *error, size_t error_bytes)
+{
+	struct stat status;
+	struct skm_device device = {0};
+	int r = 0;
+	if (stat(path, &status) < 0)
+		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+	if (S_ISDIR(status.st_mode)) {
+		r = read_folder(path, &device, error, error_bytes);
+	} else {
+		size_t len = 0;
+		SKM_CLEANUP(skm_free) char *text = malloc(RECORDING_BYTES_MAX);
+		if (!text)
+			return -ENOMEM;
+		r = skm_file_read_at(AT_FDCWD, path, text, RECORDING_BYTES_MAX, &len);
+		if (r < 0)
+			return fail(error, error_bytes, "cannot read %s: %s", path, strerrordesc_np(-r));
+		/* a device descriptor begins with its length, 18, and its type, 1; a recording with "P:" */
+		if (len >= 2 && memcmp(text, "P:", 2) == 0)
+			r = read_recording(path, text, &device, error, error_bytes);
+		else
+			set_descriptors(&device, (const uint8_t *)text, len);
+	}
+	if (r == 0)
+		*ret_device = device;
+	return r;
+}
+
+/* ---- in words ------------------------------------------------------------------------------------------------------ */
+
+static int add_interfaces(char *list, struct skm_device *device)
+{
+	char *rest = NULL;
+	uint8_t number = 0;
+	for (char *item = strtok_r(list, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+		struct skm_class_pattern pattern;
+		if (skm_class_pattern_parse(item, &pattern) < 0 || pattern.depth != 3 || number >= SKM_RULE_INTERFACES_MAX)
+			return -EINVAL;
+		device->interfaces[device->interface_count++] = (struct skm_usb_interface){.configuration = 1,
+			.number = number++,
+			.class_code = pattern.class_code,
+			.subclass = pattern.subclass,
+			.protocol = pattern.protocol};
+	}
+	return number ? 0 : -EINVAL;
+}
+
+static int take_word(char *word, struct skm_device *device)
+{
+	char *value = strchr(word, '=');
+	if (!value)
+		return -EINVAL;
+	*value++ = '\0';
+	if (strcmp(word, "vid_pid") == 0)
+		return skm_vid_pid_parse(value, &device->vendor_id, &device->product_id);
+	if (strcmp(word, "serial") == 0)
+		return snprintf(device->serial, sizeof(device->serial), "%s", value) < (int)sizeof(device->serial) ? 0 : -EINVAL;
+	if (strcmp(word, "port") == 0)
+		return skm_port_check(value) < 0 ? -EINVAL :
+						   (snprintf(device->port, sizeof(device->port), "%s", value), 0);
+	if (strcmp(word, "connect_type") == 0)
+		return skm_connect_type_from_string(value, &device->connect_type);
+	if (strcmp(word, "hash") == 0)
+		return skm_descriptor_hash_parse(value, device->descriptor_hash);
+	if (strcmp(word, "interfaces") == 0)
+		return add_interfaces(value, device);
+	return -EINVAL;
+}
+
+int skm_recorded_device_describe(const char *words, struct skm_device *ret_device, char *error, size_t error_bytes)
+{
+	struct skm_device device = {0};
+	SKM_CLEANUP(skm_free) char *copy = strdup(words);
+	char *rest = NULL;
+	if (!copy)
+		return -ENOMEM;
+	for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char original[128];
+		(void)snprintf(original, sizeof(original), "%s", word);
+		if (take_word(word, &device) < 0)
+			return fail(error, error_bytes,
+				"found: %s; allowed: vid_pid=VVVV:PPPP serial=TEXT port=1-2 connect_type=hotplug|hardwired|unknown "
+				"hash=64HEX interfaces=CC:SS:PP,…",
+				original);
+	}
+	*ret_device = device;
+	return 0;
+}
