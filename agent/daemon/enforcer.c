@@ -253,7 +253,7 @@ static bool was_judged(const struct skm_device *description, const struct skm_us
 static int write_interface(const struct session *session, const char *name, bool open)
 {
 	char path[SKM_INTERFACE_NAME_BYTES + 16];
-	(void)snprintf(path, sizeof(path), "%s/authorized", name);
+	(void)snprintf(path, sizeof(path), "%.*s/authorized", SKM_INTERFACE_NAME_BYTES - 1, name);
 	return session->ops->write(session->ops->user, session->device, path, open ? "1" : "0");
 }
 

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Who may include whom (ARCHITECTURE.md): each external library in one file, L1 pure, the command without the daemon.
+# usage: layering.sh SOURCE_DIR
+set -eu
+cd "$1"
+status=0
+
+fail() {
+    echo "layering: $1" >&2
+    status=1
+}
+
+# An external header belongs to exactly the files named.
+only_in() {
+    header=$1
+    shift
+    for file in $(grep -rlE "^#include <$header>" lib agent pam_module include 2>/dev/null || true); do
+        case " $* " in
+            *" $file "*) ;;
+            *) fail "$file includes <$header>, which belongs to: $*" ;;
+        esac
+    done
+    for file in "$@"; do
+        grep -qE "^#include <$header>" "$file" 2>/dev/null || fail "$file no longer includes <$header>: mend this rule"
+    done
+}
+only_in 'libudev\.h' agent/daemon/udev_source.c
+only_in 'libconfig\.h' lib/config_file.c
+only_in 'sodium\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c
+only_in 'jansson\.h' agent/cli/record_view.c
+
+# L1: pure. No file, clock, process, socket or log header.
+pure='agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
+lib/device.c lib/decision.c lib/rule.c lib/event.c'
+for file in $pure; do
+    if [ ! -e "$file" ]; then
+        fail "$file is gone: mend this rule"
+        continue
+    fi
+    if grep -nE '^#include <(fcntl|unistd|time|stdio_ext|sys/(stat|socket|wait|epoll|time)|dirent|syslog)\.h>|^#include "(log|loop|agent|worker)\.h"' "$file"; then
+        fail "$file is pure logic and must not do input or output"
+    fi
+done
+
+# The command and lib/ know nothing of the daemon.
+for file in lib/*.[ch] agent/cli/*.[ch] include/sekimori/*.h; do
+    for header in $(sed -n 's/^#include "\([^"]*\)"/\1/p' "$file"); do
+        case $header in
+            sekimori/*) ;;
+            *) [ -e "$(dirname "$file")/$header" ] || fail "$file includes \"$header\", which is not at its level" ;;
+        esac
+    done
+done
+
+# Only the composition root knows all modules.
+for file in agent/daemon/*.c; do
+    case $file in
+        agent/daemon/agent.c | agent/daemon/main.c) ;;
+        *) if grep -qE '^#include "agent\.h"' "$file"; then fail "$file looks upward to agent.h"; fi ;;
+    esac
+done
+exit $status

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The enforcer against a device in memory. The promise in all of them: whatever fails, at whatever moment, no interface that
+ * was not allowed ever gets a driver. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "enforcer.h"
+#include "fake_device.h"
+
+static const struct skm_usb_interface two_configurations[2] = {
+	{.configuration = 1, .class_code = 3, .subclass = 1, .protocol = 1},
+	{.configuration = 2, .class_code = 8, .subclass = 6, .protocol = 0x50},
+};
+
+/* Allows HID and nothing else, as a policy might. */
+static struct skm_decision allow_hid(const struct skm_device *device)
+{
+	struct skm_decision decision = {.verdict = SKM_VERDICT_DENY};
+	unsigned allowed = 0;
+	for (unsigned i = 0; i < device->interface_count; i++) {
+		decision.interface_allowed[i] = device->interfaces[i].class_code == 3;
+		allowed += decision.interface_allowed[i];
+	}
+	if (allowed)
+		decision.verdict = allowed == device->interface_count ? SKM_VERDICT_ALLOW : SKM_VERDICT_PARTIAL;
+	return decision;
+}
+
+static int look_and_apply(struct fake_device *fake, struct skm_live_state *live)
+{
+	struct skm_device_ops ops = fake_device_ops(fake);
+	struct skm_device device;
+	int r = skm_enforcer_inspect(&ops, -1, fake->port, &device, live);
+	if (r != 0)
+		return r;
+	struct skm_decision decision = allow_hid(&device);
+	return skm_enforcer_apply(&ops, -1, &device, &decision, live);
+}
+
+static void assert_nothing_else_bound(const struct fake_device *fake, const char *when)
+{
+	for (unsigned i = 0; i < fake->interface_count; i++)
+		if (fake->interfaces[i].announced.class_code != 3)
+			cr_assert(!fake->interfaces[i].ever_had_driver, "%s: interface %u got a driver", when, i);
+}
+
+Test(enforcer, describes_a_device)
+{
+	struct fake_device fake;
+	struct skm_device device;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_storage, 1);
+	struct skm_device_ops ops = fake_device_ops(&fake);
+	fake.serial = "A\nB";
+	cr_assert_eq(skm_enforcer_inspect(&ops, -1, "1-2", &device, &live), 0);
+	cr_expect_str_eq(device.port, "1-2");
+	cr_expect_eq(device.vendor_id, 0x0781);
+	cr_expect_eq(device.product_id, 0x5581);
+	cr_expect_str_eq(device.serial, "A\nB", "only the kernel's own newline goes");
+	cr_expect_eq(device.connect_type, SKM_CONNECT_HOTPLUG);
+	cr_expect_eq(device.interface_count, 1);
+	cr_expect(!live.is_authorized);
+	cr_expect_eq(fake.authorized, false, "looking opens nothing");
+}
+
+Test(enforcer, leaves_a_refused_device_alone)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_storage, 1);
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect(!fake.authorized);
+	cr_expect(!live.is_authorized);
+}
+
+Test(enforcer, opens_a_keyboard)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect(fake.interfaces[0].has_driver);
+	cr_expect(live.is_authorized);
+	unsigned calls = fake.calls;
+	cr_assert_eq(look_and_apply(&fake, &live), 0, "idempotent");
+	cr_expect(fake.interfaces[0].has_driver);
+	cr_expect_gt(fake.calls, calls);
+}
+
+Test(enforcer, opens_only_the_keyboard_of_a_composite)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", fake_composite, 2);
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect(fake.interfaces[0].has_driver);
+	cr_expect(!fake.interfaces[1].authorized);
+	assert_nothing_else_bound(&fake, "composite");
+}
+
+Test(enforcer, closes_what_it_finds_open)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", fake_composite, 2);
+	fake.authorized = true;
+	fake.interfaces[0].authorized = fake.interfaces[0].has_driver = true;
+	fake.interfaces[1].authorized = fake.interfaces[1].has_driver = true;
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect(fake.interfaces[0].has_driver, "the keyboard a person types on is not lost");
+	cr_expect(!fake.interfaces[1].has_driver);
+	cr_expect(!fake.interfaces[1].authorized);
+}
+
+Test(enforcer, closes_the_controller_before_it_opens_a_device)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", fake_composite, 2);
+	fake.controller_is_open = true;
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	assert_nothing_else_bound(&fake, "open controller");
+	fake_device_init(&fake, "1-2", fake_composite, 2);
+	fake.controller_is_open = fake.controller_is_stubborn = true;
+	cr_assert_eq(look_and_apply(&fake, &live), SKM_ENFORCER_CONTROLLER_OPEN);
+	cr_expect(!fake.authorized, "behind an open controller nothing is opened");
+	assert_nothing_else_bound(&fake, "stubborn controller");
+}
+
+Test(enforcer, refuses_interfaces_that_were_not_announced)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
+	fake.interfaces[0].live_class = 8;
+	cr_assert_eq(look_and_apply(&fake, &live), SKM_ENFORCER_MISMATCH);
+	cr_expect(!fake.authorized, "closed again");
+	cr_expect(!fake.interfaces[0].ever_had_driver);
+}
+
+Test(enforcer, keeps_a_second_configuration_closed)
+{
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", two_configurations, 2);
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect(fake.interfaces[0].has_driver);
+	fake.configuration = 2; /* somebody writes bConfigurationValue */
+	cr_assert_eq(look_and_apply(&fake, &live), 0);
+	cr_expect_eq(live.configuration, 2);
+	assert_nothing_else_bound(&fake, "second configuration");
+}
+
+/* Every call fails once; every call is the one at which the device is pulled out. */
+Test(enforcer, never_opens_too_much_whatever_fails)
+{
+	for (unsigned k = 1; k < 60; k++) {
+		for (int kind = 0; kind < 2; kind++) {
+			struct fake_device fake;
+			struct skm_live_state live;
+			fake_device_init(&fake, "1-2", fake_composite, 2);
+			if (kind)
+				fake.gone_at = k;
+			else
+				fake.fail_at = k;
+			int r = look_and_apply(&fake, &live);
+			assert_nothing_else_bound(&fake, kind ? "gone" : "failed");
+			if (kind && fake.calls >= k)
+				cr_expect(r == SKM_ENFORCER_GONE || r == 0, "call %u: %d", k, r);
+			/* that no driver wants an interface is no failure, so a probe may fail */
+			if (!kind && r != 0)
+				cr_expect(!fake.interfaces[1].authorized && (!fake.authorized || fake.calls < k),
+					"call %u failed with %d and the device stayed open", k, r);
+		}
+	}
+}
+
+Test(enforcer, knows_when_the_kernel_agrees)
+{
+	struct skm_device device = {.interface_count = 2, .interfaces = {fake_composite[0], fake_composite[1]}};
+	struct skm_decision decision = allow_hid(&device);
+	struct skm_live_state live = {.is_authorized = true,
+		.interface_count = 2,
+		.interfaces = {{.interface = fake_composite[0], .is_authorized = true}, {.interface = fake_composite[1]}}};
+	cr_expect(skm_enforcer_is_satisfied(&device, &decision, &live));
+	live.interfaces[1].is_authorized = true;
+	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live), "the disk was opened by another hand");
+	live.interfaces[1].is_authorized = false;
+	live.interfaces[0].is_authorized = false;
+	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live), "the keyboard was closed by another hand");
+	decision.verdict = SKM_VERDICT_DENY;
+	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live));
+	live.is_authorized = false;
+	cr_expect(skm_enforcer_is_satisfied(&device, &decision, &live));
+}
