@@ -18,16 +18,18 @@ enum skm_verdict {
 
 struct skm_decision {
 	enum skm_verdict verdict;
-	/* Parallel to skm_device.interfaces: may this entry be used? An interface is used only when all its entries may. */
+	/* Parallel to skm_device.interfaces: may this entry be used? All entries of one interface
+	 * (configuration and number) agree: when one is refused, all are. */
 	bool interface_allowed[SKM_USB_INTERFACES_MAX];
-	/* The rule that decided: for DENY and PARTIAL the one that refused (the first refused entry), for ALLOW the one
-	 * that allowed the first entry. Never empty. Built-in rules are called "builtin:<word>". */
+	/* The rule that decided, with its reason: for DENY and PARTIAL the one that refused the entry `kind`
+	 * speaks of, for ALLOW the one that allowed the first entry. Never empty. Built-in rules are called
+	 * "builtin:<word>". */
 	char rule[SKM_RULE_ID_BYTES];
 	char reason[SKM_REASON_BYTES];
 	/* PARTIAL: the rule that allowed the first allowed entry. Else "". */
 	char allow_rule[SKM_RULE_ID_BYTES];
-	/* The kind that decided: of the first refused entry, or of the first entry when all is allowed. Worst first:
-	 * storage and imaging are named before others when several are refused. */
+	/* The kind that decided: of the first entry when all is allowed, else of the worst refused entry, the
+	 * first among equals: storage, imaging, what else carries data out, then the rest. */
 	enum skm_device_kind kind;
 };
 
