@@ -93,19 +93,20 @@ static int invalid(const struct reader *reader, unsigned line, const char *key, 
 
 static int invalid_csv(const struct reader *reader, int fault, const char *key, const char *found)
 {
-	static const struct {
-		const char *allowed, *allowed_ja;
-	} texts[] = {
-		[SKM_CSV_CONTROL_CHARACTER] = {"a field in one line without control characters (is a closing "
-					       "quotation mark missing?)",
-			"改行や制御文字を含まない項目(閉じの引用符の抜けに注意)"},
-		[SKM_CSV_STRAY_QUOTE] =
-			{"a field with quotation marks around the whole of it or without any; "
-			 "inside, a doubled one",
-				"引用符なし、又は全体を引用符で囲んだ項目(中の引用符は二重)"},
-		[SKM_CSV_TOO_LONG] = {"a field of at most 511 bytes", "511バイト以内の項目"},
-	};
-	return invalid(reader, reader->csv.line, key, found, texts[fault].allowed, texts[fault].allowed_ja);
+	unsigned line = reader->csv.line;
+	switch (fault) {
+	case SKM_CSV_TOO_LONG:
+		return invalid(
+			reader, line, key, found, "a field of at most 511 bytes", "511バイト以内の項目");
+	case SKM_CSV_STRAY_QUOTE:
+		return invalid(reader, line, key, found,
+			"a field with quotation marks around the whole of it or without any; inside, a doubled one",
+			"引用符なし、又は全体を引用符で囲んだ項目(中の引用符は二重)");
+	default: /* SKM_CSV_CONTROL_CHARACTER */
+		return invalid(reader, line, key, found,
+			"a field in one line without control characters (is a closing quotation mark missing?)",
+			"改行や制御文字を含まない項目(閉じの引用符の抜けに注意)");
+	}
 }
 
 /* ---- columns ---- */

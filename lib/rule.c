@@ -139,6 +139,26 @@ static bool criterion_is_sound(bool is_named, const char *value, size_t size)
 	return !is_named || (value && value[0] != '\0' && strnlen(value, size) < size);
 }
 
+static bool classes_are_sound(const struct skm_rule *rule)
+{
+	if (!(rule->criteria & SKM_RULE_CLASS))
+		return true;
+	for (size_t i = 0; i < rule->class_count && i < SKM_RULE_CLASSES_MAX; i++)
+		if (!pattern_is_sound(&rule->classes[i]))
+			return false;
+	return rule->class_count > 0 && rule->class_count <= SKM_RULE_CLASSES_MAX;
+}
+
+static bool interfaces_are_sound(const struct skm_rule *rule)
+{
+	if (!(rule->criteria & SKM_RULE_INTERFACES))
+		return true;
+	for (size_t i = 0; i < rule->interface_count && i < SKM_RULE_INTERFACES_MAX; i++)
+		if (rule->interfaces[i].depth != 3)
+			return false;
+	return rule->interface_count > 0 && rule->interface_count <= SKM_RULE_INTERFACES_MAX;
+}
+
 static bool rule_is_sound(const struct skm_rule *rule)
 {
 	unsigned criteria = rule->criteria;
@@ -153,21 +173,7 @@ static bool rule_is_sound(const struct skm_rule *rule)
 		!criterion_is_sound(criteria & SKM_RULE_SERIAL, rule->serial, SKM_USB_STRING_BYTES) ||
 		!criterion_is_sound(criteria & SKM_RULE_PORT, rule->port, SKM_USB_PORT_BYTES))
 		return false;
-	if (criteria & SKM_RULE_CLASS) {
-		if (rule->class_count == 0 || rule->class_count > SKM_RULE_CLASSES_MAX)
-			return false;
-		for (size_t i = 0; i < rule->class_count; i++)
-			if (!pattern_is_sound(&rule->classes[i]))
-				return false;
-	}
-	if (criteria & SKM_RULE_INTERFACES) {
-		if (rule->interface_count == 0 || rule->interface_count > SKM_RULE_INTERFACES_MAX)
-			return false;
-		for (size_t i = 0; i < rule->interface_count; i++)
-			if (rule->interfaces[i].depth != 3)
-				return false;
-	}
-	return true;
+	return classes_are_sound(rule) && interfaces_are_sound(rule);
 }
 
 /* The bytes are the order: class, subclass, protocol, depth. */

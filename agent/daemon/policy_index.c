@@ -214,6 +214,36 @@ static size_t distance_from_home(const struct skm_policy_index *index, size_t at
 	return (at - index->slots[at].tag) & (index->size - 1);
 }
 
+/* Rules come in file order: the first that said it stays. */
+static void merge(struct slot *slot, const struct slot *later)
+{
+	for (unsigned action = 0; action < SKM_RULE_ACTION_COUNT_; action++) {
+		if (slot->rule[action] == 0) {
+			slot->rule[action] = later->rule[action];
+			slot->pattern[action] = later->pattern[action];
+		}
+	}
+}
+
+/* Puts an entry that equals no other from `at` on, `distance` slots from its home. */
+static void settle(struct skm_policy_index *index, struct slot carried, size_t at, size_t distance)
+{
+	for (;; at = (at + 1) & (index->size - 1), distance++) {
+		struct slot *slot = &index->slots[at];
+		size_t others = slot_is_empty(slot) ? 0 : distance_from_home(index, at);
+		if (!slot_is_empty(slot) && others >= distance)
+			continue;
+		if (distance > index->longest)
+			index->longest = distance;
+		struct slot moved = *slot;
+		*slot = carried;
+		if (slot_is_empty(&moved))
+			return;
+		carried = moved;
+		distance = others;
+	}
+}
+
 static void insert(struct skm_policy_index *index, size_t rule_index, size_t pattern)
 {
 	const struct skm_rule *rule = &index->rules->rules[rule_index];
@@ -221,39 +251,22 @@ static void insert(struct skm_policy_index *index, size_t rule_index, size_t pat
 	uint64_t hashes[CRITERIA_BITS];
 	hash_criteria(&key, key.shape.criteria & ~(unsigned)SKM_RULE_CLASS, hashes);
 
-	struct slot carried = {.tag = combine(&key, hashes)};
-	carried.rule[rule->action] = (uint32_t)rule_index + 1;
-	carried.pattern[rule->action] = (uint8_t)pattern;
-	bool is_moved = false; /* an entry that was moved is known to differ from all others */
-	size_t distance = 0;
-	for (size_t at = carried.tag & (index->size - 1);; at = (at + 1) & (index->size - 1), distance++) {
-		struct slot *slot = &index->slots[at];
-		if (distance > index->longest)
-			index->longest = distance;
-		if (slot_is_empty(slot)) {
-			*slot = carried;
+	struct slot entry = {.tag = combine(&key, hashes)};
+	entry.rule[rule->action] = (uint32_t)rule_index + 1;
+	entry.pattern[rule->action] = (uint8_t)pattern;
+	/* An equal entry cannot stand behind one that is nearer to its home. */
+	size_t at = entry.tag & (index->size - 1), distance = 0;
+	for (; !slot_is_empty(&index->slots[at]) && distance_from_home(index, at) >= distance;
+		at = (at + 1) & (index->size - 1), distance++) {
+		if (index->slots[at].tag != entry.tag)
+			continue;
+		struct key other = key_of_slot(index, &index->slots[at]);
+		if (key_equal(&key, &other)) {
+			merge(&index->slots[at], &entry);
 			return;
 		}
-		if (!is_moved && slot->tag == carried.tag) {
-			struct key other = key_of_slot(index, slot);
-			if (key_equal(&key, &other)) {
-				/* rules come in file order: the first stays */
-				if (slot->rule[rule->action] == 0) {
-					slot->rule[rule->action] = carried.rule[rule->action];
-					slot->pattern[rule->action] = carried.pattern[rule->action];
-				}
-				return;
-			}
-		}
-		size_t others = distance_from_home(index, at);
-		if (others < distance) {
-			struct slot moved = *slot;
-			*slot = carried;
-			carried = moved;
-			distance = others;
-			is_moved = true;
-		}
 	}
+	settle(index, entry, at, distance);
 }
 
 static size_t key_count(const struct skm_rule *rule)

@@ -90,7 +90,7 @@ SKM_NODISCARD int skm_port_check(const char *port);
  * on error the set is unchanged. error.key is the name of the column. 0; SKM_REGISTER_INVALID with *error
  * filled; -ENOMEM. */
 #define SKM_REGISTER_INVALID 1
-#define SKM_REGISTER_BYTES_MAX (64u * 1024u * 1024u)
+#define SKM_REGISTER_BYTES_MAX ((size_t)64 * 1024 * 1024)
 struct skm_config_error;
 SKM_NODISCARD int skm_register_parse(const char *path, const char *text, size_t len, struct skm_rule_set *set,
 	struct skm_config_error *error);
