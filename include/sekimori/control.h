@@ -15,6 +15,7 @@
 #define SKM_CONTROL_VERSION 1
 #define SKM_CONTROL_HEADER_BYTES 8
 #define SKM_CONTROL_MESSAGE_MAX 16384
+#define SKM_SYSTEM_DISKS_NAMED_MAX 8
 
 enum skm_control_operation {
 	SKM_CONTROL_STATUS = 1,
@@ -57,8 +58,8 @@ struct skm_status {
 	uint32_t device_count, refused_count, partial_count, hung_count;
 	uint64_t overflow_count;
 	uint64_t last_reconcile_realtime_usec;
-	uint32_t system_disk_count;
-	char system_disks[8][SKM_USB_PORT_BYTES]; /* ports whose device carries a mounted system file system */
+	uint32_t system_disk_count; /* all of them; the first SKM_SYSTEM_DISKS_NAMED_MAX are named */
+	char system_disks[SKM_SYSTEM_DISKS_NAMED_MAX][SKM_USB_PORT_BYTES]; /* ports whose device carries a mounted system file system */
 };
 
 /* Where a device stands. */
@@ -78,8 +79,11 @@ struct skm_device_report {
 	bool is_observed; /* let pass by mode "audit" */
 };
 
-/* Pure encoders: 0 and the length, or -ENOBUFS. Pure decoders: 0, or -EBADMSG for anything that is not exactly one well-formed
- * value (wrong size, unterminated string, number out of its enum, trailing bytes). */
+/* Pure encoders: 0 and the length; -ENOBUFS; -EINVAL for a value that no decoder would take (unterminated string, number out
+ * of its enum). Pure decoders: 0, or -EBADMSG for anything that is not exactly one well-formed value (wrong size, NUL in a
+ * string, number out of its enum, trailing bytes).
+ * A header is decoded from the whole packet: `len` must be exactly SKM_CONTROL_HEADER_BYTES + body_bytes. Its version and code
+ * are handed out as they are, so that the caller can answer a stranger. */
 SKM_NODISCARD int skm_control_header_encode(const struct skm_control_header *header, uint8_t *buf, size_t size);
 SKM_NODISCARD int skm_control_header_decode(const uint8_t *buf, size_t len, struct skm_control_header *ret_header);
 SKM_NODISCARD int skm_status_encode(const struct skm_status *status, uint8_t *buf, size_t size, size_t *ret_len);
@@ -89,9 +93,11 @@ SKM_NODISCARD int skm_device_report_decode(const uint8_t *buf, size_t len, struc
 
 const char *skm_device_state_to_string(enum skm_device_state state);
 
-/* The client's side: connects, checks that the server is root, sends one request, and calls `on_body` for each body.
- * 0; SKM_CONTROL_CLIENT_… ; or -errno (-ENOENT, -ECONNREFUSED: no agent; -ETIMEDOUT; -EPERM: the server is not root;
- * -EBADMSG: it does not speak our version). `on_body` returns 0 to go on or a negative errno, which ends it. */
+/* The client's side: connects, checks that the server is root (or the caller's own effective user, as for configuration files:
+ * who could plant that server is the caller anyway, and tests need no root), sends one request, and calls `on_body` for each
+ * body. All of it takes at most timeout_ms.
+ * 0; SKM_CONTROL_CLIENT_… ; or -errno (-ENOENT, -ECONNREFUSED, -ECONNRESET: no agent; -ETIMEDOUT; -EPERM: the server is
+ * somebody else; -EBADMSG: it does not speak our version). `on_body` returns 0 to go on or a negative errno, which ends it. */
 #define SKM_CONTROL_CLIENT_DENIED 1
 #define SKM_CONTROL_CLIENT_BUSY 2
 typedef int (*skm_control_body_fn)(void *user, const uint8_t *body, size_t len);
