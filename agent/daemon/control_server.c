@@ -151,7 +151,8 @@ static int arm_patience(struct skm_control_server *server)
 		uint64_t now = now_ms();
 		delay_ms = earliest_ms > now ? earliest_ms - now + 1 : 1;
 	}
-	return skm_timer_arm(server->patience, delay_ms, 0);
+	skm_timer_arm(server->patience, delay_ms, 0);
+	return 0;
 }
 
 static void drop(struct connection *connection)
@@ -366,9 +367,8 @@ static int on_listener(struct skm_source *source, uint32_t events, void *user)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			/* He stays in the queue and the listener stays readable: without a pause we would
 			 * spin. */
-			int r = skm_timer_arm(server->pause, SKM_PAUSE_MS, 0);
-			if (r == 0)
-				r = skm_source_set_events(source, 0);
+			skm_timer_arm(server->pause, SKM_PAUSE_MS, 0);
+			int r = skm_source_set_events(source, 0);
 			if (r < 0)
 				return r;
 			break;

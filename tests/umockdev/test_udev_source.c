@@ -2,6 +2,7 @@
 /* The libudev adapter against umockdev's imitation of /sys and of udev's events. The kernel's own group cannot be imitated
  * (libudev asks the kernel for the sender), so the imitation speaks on udev's; the virtual terminal tests the kernel's. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <umockdev.h>
 
