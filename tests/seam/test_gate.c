@@ -60,7 +60,10 @@ Test(gate, a_value_that_does_not_stay_is_an_error)
 	struct skm_controller before;
 	tmpdir_make(root);
 	make_controller(root, "usb1", "1\n", "1\n");
-	/* writes vanish, reads give nothing: what was written is not what is there */
+	/* a plain file is not cut by a write: "0" over "11" leaves "01", which is not what was written */
+	make_controller(root, "usb2", "11\n", "0\n");
+	cr_expect_eq(skm_controller_close(root, "usb2", &before), -EIO);
+	cr_expect_eq(before.authorized_default, 11);
 	(void)snprintf(target, sizeof(target), "%s/bus/usb/devices/usb1/authorized_default", root);
 	cr_assert_eq(unlink(target), 0);
 	cr_assert_eq(mkdir(target, 0700), 0);
