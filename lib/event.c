@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One table, so that an event cannot have an id without its severity and both texts. The catalogue for people
+ * is docs/sekimori-events.7.scd; a test compares the two. */
+#include <string.h>
+
+#include "sekimori/event.h"
+
+struct event_entry {
+	const char *id;
+	enum skm_severity severity;
+	const char *japanese;
+	const char *english;
+};
+
+#define EVENT(name, level, ja, en) \
+	[SKM_EVENT_##name] = {     \
+		.id = #name, .severity = SKM_SEVERITY_##level, .japanese = (ja), .english = (en)}
+
+static const struct event_entry events[SKM_EVENT_COUNT_] = {
+	EVENT(DEVICE_ALLOWED, INFO, "機器の使用を許可", "device allowed"),
+	EVENT(DEVICE_PARTIAL, WARNING, "機器の一部機能を遮断", "device allowed in part"),
+	EVENT(EXPORT_DENIED, WARNING, "持ち出し試行を遮断", "export attempt blocked"),
+	EVENT(NETDEV_DENIED, WARNING, "通信機器の接続を遮断", "network device blocked"),
+	EVENT(DEVICE_OBSERVED, WARNING, "遮断対象の機器を検知（監視モードのため通過）",
+		"device let pass that the policy refuses (audit mode)"),
+	EVENT(DEVICE_CHANGED, ALERT, "接続中の機器の構成変化を検知", "attached device changed"),
+	EVENT(DEVICE_REMOVED, INFO, "機器の取り外し", "device removed"),
+	EVENT(DEVICE_HUNG, WARNING, "機器の応答なし", "device does not answer"),
+	EVENT(DEVICE_ERROR, WARNING, "機器の制御に失敗（遮断を継続）", "device could not be set as decided"),
+	EVENT(SYSTEM_DISK, NOTICE, "システムが使用中のディスクのため遮断対象外", "system disk left open"),
+	EVENT(CONTROLLER_CLOSED, NOTICE, "USBコントローラを遮断状態に設定", "host controller closed"),
+	EVENT(CONTROLLER_OPEN, ALERT, "遮断されていないUSBコントローラを検知", "host controller found open"),
+	EVENT(UEVENT_OVERFLOW, WARNING, "機器通知のあふれ（全機器を再検査）",
+		"device event queue overflowed"),
+	EVENT(RESUMED, INFO, "休止状態からの復帰（全機器を再検査）", "machine resumed"),
+	EVENT(AGENT_START, INFO, "エージェントの開始", "agent started"),
+	/* Not an alert: every office terminal stops its agent every evening, and the gate stays closed
+	   without it. */
+	EVENT(AGENT_STOP, NOTICE, "エージェントの停止", "agent stopped"),
+	EVENT(POLICY_CHANGED, NOTICE, "設定の変更", "policy changed"),
+	EVENT(CONFIG_BROKEN, WARNING, "設定ファイルの誤り（従前の設定を継続）", "configuration refused"),
+	EVENT(AUDIT_MODE, ALERT, "監視モード（遮断なしの記録のみ）", "audit mode"),
+	EVENT(LOG_FULL, ALERT, "記録の保存に失敗（満杯・書込不可）", "records could not be stored"),
+	EVENT(LOG_RESUMED, NOTICE, "記録の保存を再開", "records are stored again"),
+	EVENT(LOG_RECOVERED, WARNING, "記録ファイルの修復", "audit log repaired"),
+};
+
+static const char *const severities[SKM_SEVERITY_COUNT_] = {
+	[SKM_SEVERITY_INFO] = "info",
+	[SKM_SEVERITY_NOTICE] = "notice",
+	[SKM_SEVERITY_WARNING] = "warning",
+	[SKM_SEVERITY_ALERT] = "alert",
+};
+
+/* A value that is none of the enum's is a bug elsewhere; the record of it must still be written, and be seen.
+ */
+static const struct event_entry unknown = {.id = "UNKNOWN",
+	.severity = SKM_SEVERITY_ALERT,
+	.japanese = "不明な事象",
+	.english = "unknown event"};
+
+static const struct event_entry *lookup(enum skm_event event)
+{
+	return (unsigned)event < SKM_EVENT_COUNT_ ? &events[event] : &unknown;
+}
+
+const char *skm_event_to_string(enum skm_event event)
+{
+	return lookup(event)->id;
+}
+
+int skm_event_from_string(const char *word, enum skm_event *ret_event)
+{
+	for (unsigned i = 0; i < SKM_EVENT_COUNT_; i++) {
+		if (strcmp(word, events[i].id) == 0) {
+			*ret_event = (enum skm_event)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+enum skm_severity skm_event_severity(enum skm_event event)
+{
+	return lookup(event)->severity;
+}
+
+const char *skm_severity_to_string(enum skm_severity severity)
+{
+	return (unsigned)severity < SKM_SEVERITY_COUNT_ ? severities[severity] : "alert";
+}
+
+const char *skm_event_to_text(enum skm_event event, bool japanese)
+{
+	const struct event_entry *entry = lookup(event);
+	return japanese ? entry->japanese : entry->english;
+}
