@@ -51,7 +51,8 @@ struct skm_record {
 	struct skm_decision decision;
 	bool at_start; /* was there when the agent (or the machine) started */
 
-	char rule[SKM_RULE_ID_BYTES];  /* what decided, when it was no device decision: "builtin:…"; "" = decision.rule */
+	/* What decided, when it was no device decision: "builtin:…". "" = decision.rule; a record of a device always names one. */
+	char rule[SKM_RULE_ID_BYTES];
 	char object[256];              /* what it is about when it is no device: a controller, a file, a segment */
 	char detail[512];              /* English, one sentence, may be empty */
 	uint64_t count;                /* aggregated or lost records, 0 = none */
@@ -64,9 +65,11 @@ struct skm_record {
 /* A record with nothing in it but defaults (uids -1, stream "agent", outcome LOGGED). */
 void skm_record_init(struct skm_record *record, enum skm_event event);
 
-/* Writes one line with its newline, always valid JSON in valid UTF-8, every byte below 0x20 and 0x7f escaped, invalid UTF-8
- * replaced by U+FFFD, fields in a fixed order, strings of the device and interface list cut (and marked as cut) so that it
- * never exceeds SKM_RECORD_LINE_MAX. Returns the length. Pure. */
+/* Writes one line with its newline (and no NUL), always valid JSON in valid UTF-8, escaped as json.h says, members in a fixed
+ * order. Each text has a budget of bytes and is cut beyond it, ending in U+2026; the list of interfaces is cut to what the
+ * line still holds and "interfaces_omitted" counts the rest: so the line never exceeds SKM_RECORD_LINE_MAX. What is not
+ * known is null; only "peripheral_device" (no device) and "count" (0) are left out. The members are described in
+ * docs/audit-record.schema.json. All strings of the record must be terminated, stream may be NULL. Returns the length. Pure. */
 size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
 
 const char *skm_outcome_to_string(enum skm_outcome outcome);

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The line of one record. Every member is always there and in the same place (null = not known), so that a
+ * column of a table means the same in every line; only what cannot exist is left out: the device of an event
+ * without one, a count of nothing. The device is hostile input: each text has a budget of bytes after
+ * escaping, and the budgets together with the longest fixed part fit the line, so that nothing a device says
+ * can push a later member out. */
+#include <string.h>
+
+#include "sekimori/json.h"
+#include "sekimori/record.h"
+
+#define OCSF_VERSION "1.7.0" /* the first with class 1010 and these activities: schema.ocsf.io/1.7.0 */
+#define CLASS_EVENT_LOG 1008
+#define CLASS_PERIPHERAL 1010
+#define CATEGORY_SYSTEM 1
+#define NSEC_PER_USEC 1000
+
+/* Bytes after escaping. A name that is plain fits whole; what is escaped ("\u0001": six for one) may be cut.
+ */
+enum {
+	TERMINAL_MAX = 96,
+	SECTION_MAX = 192,
+	USER_MAX = 128,
+	RULE_MAX = 64,
+	REASON_MAX = 384,
+	VERSION_MAX = 16,
+	NAME_MAX_ = 128,
+	STRING_MAX = 384,
+	SERIAL_MAX = 126 * 6, /* the longest that USB knows, each unit escaped: the serial number is what
+				 tells two apart */
+	PORT_MAX = 64,
+	OBJECT_MAX = 384,
+	DETAIL_MAX = 768,
+	STREAM_MAX = 16,
+	BOOT_ID_MAX = 32,
+	HASH_MAX = 64,
+	MAC_MAX = 32,
+};
+/* {"id":"255:255","class":"ff:ff:ff","kind":"content-security","allowed":false}, */
+#define INTERFACE_MAX 96
+/* All that is neither of the above nor an interface: member names, numbers, words. */
+#define FIXED_MAX 1600
+/* What follows the list of interfaces. */
+#define TAIL_MAX (OBJECT_MAX + DETAIL_MAX + STREAM_MAX + BOOT_ID_MAX + HASH_MAX + MAC_MAX + 320)
+
+_Static_assert(FIXED_MAX + TERMINAL_MAX + SECTION_MAX + 3 * USER_MAX + 2 * RULE_MAX + REASON_MAX +
+			       VERSION_MAX + NAME_MAX_ + 2 * STRING_MAX + SERIAL_MAX + PORT_MAX + TAIL_MAX +
+			       8 * INTERFACE_MAX <=
+		       SKM_RECORD_LINE_MAX,
+	"the worst line has room for at least eight interfaces");
+
+/* OCSF's numbers for what happened: 1010 Connect 1, Disconnect 2; 1008 Start 6, Stop 7, Enable 9, Disable 10;
+ * 99 Other. */
+struct activity {
+	uint16_t class_uid;
+	uint8_t activity_id;
+};
+
+static const struct activity activities[SKM_EVENT_COUNT_] = {
+	[SKM_EVENT_DEVICE_ALLOWED] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_DEVICE_PARTIAL] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_EXPORT_DENIED] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_NETDEV_DENIED] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_DEVICE_OBSERVED] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_DEVICE_CHANGED] = {CLASS_PERIPHERAL, 99},
+	[SKM_EVENT_DEVICE_REMOVED] = {CLASS_PERIPHERAL, 2},
+	[SKM_EVENT_DEVICE_HUNG] = {CLASS_PERIPHERAL, 99},
+	[SKM_EVENT_DEVICE_ERROR] = {CLASS_PERIPHERAL, 99},
+	[SKM_EVENT_SYSTEM_DISK] = {CLASS_PERIPHERAL, 1},
+	[SKM_EVENT_CONTROLLER_CLOSED] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_CONTROLLER_OPEN] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_UEVENT_OVERFLOW] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_RESUMED] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_AGENT_START] = {CLASS_EVENT_LOG, 6},
+	[SKM_EVENT_AGENT_STOP] = {CLASS_EVENT_LOG, 7},
+	[SKM_EVENT_POLICY_CHANGED] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_CONFIG_BROKEN] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_AUDIT_MODE] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_LOG_FULL] = {CLASS_EVENT_LOG, 10},
+	[SKM_EVENT_LOG_RESUMED] = {CLASS_EVENT_LOG, 9},
+	[SKM_EVENT_LOG_RECOVERED] = {CLASS_EVENT_LOG, 99},
+};
+
+/* OCSF action_id: 0 Unknown, 1 Allowed, 2 Denied, 3 Observed, 4 Modified; disposition_id: 1 Allowed, 2
+ * Blocked, 15 Detected, 17 Logged, 27 Error. A device opened in part counts as blocked for who only looks at
+ * dispositions. */
+struct outcome_entry {
+	const char *word;
+	uint8_t action_id;
+	uint8_t disposition_id;
+};
+
+static const struct outcome_entry outcomes[SKM_OUTCOME_COUNT_] = {
+	[SKM_OUTCOME_BLOCKED] = {"blocked", 2, 2},
+	[SKM_OUTCOME_ALLOWED] = {"allowed", 1, 1},
+	[SKM_OUTCOME_PARTIAL] = {"partial", 4, 2},
+	[SKM_OUTCOME_OBSERVED] = {"observed", 3, 15},
+	[SKM_OUTCOME_LOGGED] = {"logged", 3, 17},
+	[SKM_OUTCOME_ERROR] = {"error", 0, 27},
+};
+
+static const struct outcome_entry *lookup_outcome(enum skm_outcome outcome)
+{
+	return &outcomes[(unsigned)outcome < SKM_OUTCOME_COUNT_ ? outcome : SKM_OUTCOME_ERROR];
+}
+
+const char *skm_outcome_to_string(enum skm_outcome outcome)
+{
+	return lookup_outcome(outcome)->word;
+}
+
+void skm_record_init(struct skm_record *record, enum skm_event event)
+{
+	*record = (struct skm_record){
+		.event = event,
+		.outcome = SKM_OUTCOME_LOGGED,
+		.stream = "agent",
+		.user_uid = -1,
+		.caller_uid = -1,
+		.caller_pid = -1,
+	};
+}
+
+/* Numbers beyond a signed 64-bit integer cannot be read back by most parsers. */
+static void put_count(struct skm_json *json, const char *key, uint64_t value)
+{
+	skm_json_uint(json, key, value < (uint64_t)INT64_MAX ? value : (uint64_t)INT64_MAX);
+}
+
+static void put_text(struct skm_json *json, const char *key, const char *text, size_t max)
+{
+	(void)skm_json_string_limited(
+		json, key, text[0] ? text : NULL, max); /* U+2026 at its end says that it was cut */
+}
+
+static void put_id(struct skm_json *json, const char *key, int64_t id)
+{
+	if (id < 0)
+		skm_json_null(json, key);
+	else
+		skm_json_int(json, key, id);
+}
+
+static void put_head(struct skm_json *json, const struct skm_record *record)
+{
+	/* OCSF severity_id: 1 Informational, 2 Low, 3 Medium, 4 High. The word stays ours: it is what people
+	 * filter by. */
+	static const uint8_t severity_ids[SKM_SEVERITY_COUNT_] = {[SKM_SEVERITY_INFO] = 1,
+		[SKM_SEVERITY_NOTICE] = 2,
+		[SKM_SEVERITY_WARNING] = 3,
+		[SKM_SEVERITY_ALERT] = 4};
+	static const struct activity unknown = {CLASS_EVENT_LOG, 0};
+	const struct activity *activity =
+		(unsigned)record->event < SKM_EVENT_COUNT_ ? &activities[record->event] : &unknown;
+	const struct outcome_entry *outcome = lookup_outcome(record->outcome);
+	enum skm_severity severity = skm_event_severity(record->event);
+	char time_text[SKM_RFC3339_BYTES];
+	skm_timestamp_format(&record->time, time_text);
+	int64_t usec = record->time.realtime_usec;
+
+	skm_json_int(json, "time", usec / 1000 - (usec % 1000 < 0));
+	skm_json_string(json, "time_dt", time_text);
+	skm_json_uint(json, "class_uid", activity->class_uid);
+	skm_json_string(json, "class_name",
+		activity->class_uid == CLASS_PERIPHERAL ? "Peripheral Activity" : "Event Log Activity");
+	skm_json_uint(json, "category_uid", CATEGORY_SYSTEM);
+	skm_json_uint(json, "activity_id", activity->activity_id);
+	skm_json_uint(json, "type_uid", activity->class_uid * UINT64_C(100) + activity->activity_id);
+	skm_json_uint(json, "severity_id", severity_ids[severity]);
+	skm_json_string(json, "severity", skm_severity_to_string(severity));
+	skm_json_string(json, "event", skm_event_to_string(record->event));
+	skm_json_string(json, "message", skm_event_to_text(record->event, false));
+	skm_json_uint(json, "action_id", outcome->action_id);
+	skm_json_uint(json, "disposition_id", outcome->disposition_id);
+	skm_json_string(json, "outcome", outcome->word);
+}
+
+static void put_metadata(struct skm_json *json, const struct skm_record *record)
+{
+	skm_json_object_begin(json, "metadata");
+	skm_json_string(json, "version", OCSF_VERSION);
+	skm_json_object_begin(json, "product");
+	skm_json_string(json, "name", "Sekimori");
+	skm_json_string(json, "vendor_name", "Sekimori");
+	skm_json_string(json, "version", SKM_VERSION);
+	skm_json_object_end(json);
+	skm_json_array_begin(json, "profiles");
+	skm_json_string(json, NULL, "security_control");
+	skm_json_string(json, NULL, "datetime");
+	skm_json_array_end(json);
+	put_count(json, "sequence", record->sequence);
+	skm_json_object_end(json);
+
+	skm_json_object_begin(json, "terminal");
+	put_text(json, "number", record->terminal_number, TERMINAL_MAX);
+	put_text(json, "section", record->section, SECTION_MAX);
+	skm_json_object_end(json);
+
+	skm_json_object_begin(json, "clock");
+	skm_json_bool(json, "synchronised", record->time.is_synchronised);
+	skm_json_int(json, "offset_usec", record->time.offset_usec);
+	put_count(json, "boottime_usec", record->time.boottime_usec);
+	skm_json_object_end(json);
+}
+
+static void put_actor(struct skm_json *json, const struct skm_record *record)
+{
+	skm_json_object_begin(json, "actor");
+	put_text(json, "user", record->user, USER_MAX);
+	put_id(json, "uid", record->user_uid);
+	put_text(json, "login_user", record->login_user, USER_MAX);
+	put_text(json, "operator", record->operator_id, USER_MAX);
+	put_id(json, "caller_uid", record->caller_uid);
+	put_id(json, "caller_pid", record->caller_pid);
+	skm_json_object_end(json);
+}
+
+static void put_policy(struct skm_json *json, const struct skm_record *record)
+{
+	const char *rule = record->rule;
+	if (!rule[0] && record->has_device)
+		rule = record->decision.rule[0] ? record->decision.rule : "builtin:unnamed";
+	skm_json_object_begin(json, "policy");
+	put_text(json, "rule", rule, RULE_MAX);
+	put_text(json, "reason", record->has_device ? record->decision.reason : "", REASON_MAX);
+	put_text(json, "allow_rule", record->has_device ? record->decision.allow_rule : "", RULE_MAX);
+	put_text(json, "version", record->policy_version, VERSION_MAX);
+	skm_json_object_end(json);
+}
+
+static void put_interfaces(struct skm_json *json, const struct skm_record *record)
+{
+	const struct skm_device *device = &record->device;
+	size_t count = device->interface_count < SKM_USB_INTERFACES_MAX ? device->interface_count
+									: SKM_USB_INTERFACES_MAX;
+	size_t i = 0;
+
+	skm_json_array_begin(json, "interfaces");
+	for (; i < count && json->len + INTERFACE_MAX + TAIL_MAX <= SKM_RECORD_LINE_MAX; i++) {
+		const struct skm_usb_interface *interface = &device->interfaces[i];
+		skm_json_object_begin(json, NULL);
+		skm_json_printf(
+			json, "id", "%u:%u", (unsigned)interface->configuration, (unsigned)interface->number);
+		skm_json_printf(json, "class", "%02x:%02x:%02x", (unsigned)interface->class_code,
+			(unsigned)interface->subclass, (unsigned)interface->protocol);
+		skm_json_string(json, "kind", skm_device_kind_to_string(skm_usb_interface_kind(interface)));
+		skm_json_bool(json, "allowed", record->decision.interface_allowed[i]);
+		skm_json_object_end(json);
+	}
+	skm_json_array_end(json);
+	skm_json_uint(json, "interfaces_omitted", count - i);
+}
+
+static void put_hex(struct skm_json *json, const char *key, const uint8_t *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * SKM_DESCRIPTOR_HASH_BYTES + 1] = "";
+	for (size_t i = 0; i < len && i < SKM_DESCRIPTOR_HASH_BYTES; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 0xf];
+	}
+	skm_json_string(json, key, text);
+}
+
+static void put_device(struct skm_json *json, const struct skm_record *record)
+{
+	const struct skm_device *device = &record->device;
+	const char *kind = skm_device_kind_to_string(record->decision.kind);
+
+	skm_json_object_begin(json, "peripheral_device");
+	/* OCSF requires a name; a device that gives none is called by what it is. */
+	put_text(json, "name", device->product[0] ? device->product : kind, NAME_MAX_);
+	put_text(json, "vendor_name", device->manufacturer, STRING_MAX);
+	put_text(json, "model", device->product, STRING_MAX);
+	skm_json_string(json, "kind", kind);
+	skm_json_printf(
+		json, "vid_pid", "%04x:%04x", (unsigned)device->vendor_id, (unsigned)device->product_id);
+	put_text(json, "serial_number", device->serial, SERIAL_MAX);
+	put_hex(json, "descriptor_hash", device->descriptor_hash, sizeof(device->descriptor_hash));
+	put_text(json, "port", device->port, PORT_MAX);
+	skm_json_string(json, "connect_type", skm_connect_type_to_string(device->connect_type));
+	skm_json_string(json, "descriptor_state", skm_descriptor_state_to_string(device->descriptor_state));
+	skm_json_bool(json, "at_start", record->at_start);
+	put_interfaces(json, record);
+	skm_json_object_end(json);
+}
+
+static void put_chain(struct skm_json *json, const struct skm_record *record)
+{
+	uint64_t usec = record->time.monotonic_usec;
+	skm_json_object_begin(json, "skm");
+	put_text(json, "stream", record->stream ? record->stream : "", STREAM_MAX);
+	put_count(json, "n", record->sequence);
+	put_text(json, "b", record->boot_id, BOOT_ID_MAX);
+	put_count(json, "mt", usec < UINT64_MAX / NSEC_PER_USEC ? usec * NSEC_PER_USEC : UINT64_MAX);
+	put_text(json, "p", record->previous_hash, HASH_MAX);
+	skm_json_object_end(json);
+	put_text(json, "m", record->mac, MAC_MAX);
+}
+
+size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX])
+{
+	struct skm_json json;
+	skm_json_init(&json, ret_line, SKM_RECORD_LINE_MAX);
+	skm_json_object_begin(&json, NULL);
+	put_head(&json, record);
+	put_metadata(&json, record);
+	put_actor(&json, record);
+	put_policy(&json, record);
+	if (record->has_device)
+		put_device(&json, record);
+	put_text(&json, "object", record->object, OBJECT_MAX);
+	put_text(&json, "detail", record->detail, DETAIL_MAX);
+	if (record->count > 0)
+		put_count(&json, "count", record->count);
+	put_chain(&json, record);
+	skm_json_object_end(&json);
+	/* The NUL that the writer keeps room for makes place for the newline. */
+	ret_line[json.len] = '\n';
+	return json.len + 1;
+}

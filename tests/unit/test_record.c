@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sample_record.h"
+#include "sekimori/io.h"
+
+static char line[SKM_RECORD_LINE_MAX];
+static size_t line_len;
+
+/* Formats into an exact heap block, so that AddressSanitizer sees a byte too many; parses back what came out.
+ */
+static json_t *format(const struct skm_record *record)
+{
+	char *exact = malloc(SKM_RECORD_LINE_MAX);
+	line_len = skm_record_format(record, exact);
+	cr_assert(line_len > 0 && line_len <= SKM_RECORD_LINE_MAX, "%zu bytes", line_len);
+	memcpy(line, exact, line_len);
+	free(exact);
+	cr_assert_eq(line[line_len - 1], '\n');
+	for (size_t i = 0; i < line_len - 1; i++)
+		cr_assert((unsigned char)line[i] >= 0x20 && line[i] != 0x7f, "byte %02x at %zu", line[i], i);
+	cr_assert(skm_utf8_is_valid(line, line_len));
+	json_error_t error;
+	json_t *root = json_loadb(line, line_len, JSON_REJECT_DUPLICATES, &error);
+	cr_assert_not_null(root, "%s in %.*s", error.text, (int)line_len, line);
+	return root;
+}
+
+/* "policy.rule" -> the value, which must exist. */
+static json_t *find(json_t *root, const char *path)
+{
+	char word[64];
+	for (const char *at = path; *at;) {
+		size_t len = strcspn(at, ".");
+		snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		root = json_object_get(root, word);
+		cr_assert_not_null(root, "%s is missing in %.*s", path, (int)line_len, line);
+		at += len + (at[len] == '.');
+	}
+	return root;
+}
+
+static void expect_text(json_t *root, const char *path, const char *expected)
+{
+	const char *found = json_string_value(find(root, path));
+	cr_expect(found && strcmp(found, expected) == 0, "%s is %s, not %s", path,
+		found ? found : "no string", expected);
+}
+
+static void expect_number(json_t *root, const char *path, json_int_t expected)
+{
+	json_t *found = find(root, path);
+	cr_expect(json_is_integer(found) && json_integer_value(found) == expected, "%s is %lld, not %lld",
+		path, json_integer_value(found), expected);
+}
+
+static void expect_null(json_t *root, const char *path)
+{
+	cr_expect(json_is_null(find(root, path)), "%s is not null", path);
+}
+
+/* The whole line once, byte for byte: order of members, spelling, no blanks. The chain's verifier depends on
+ * it. */
+Test(record, one_line_in_full)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_DEVICE_PARTIAL, &record);
+	snprintf(record.previous_hash, sizeof(record.previous_hash), "%064d", 1);
+	snprintf(record.mac, sizeof(record.mac), "%032d", 2);
+	json_decref(format(&record));
+	static const char expected[] =
+		"{\"time\":1795219200123,\"time_dt\":\"2026-11-21T09:00:00.123+09:00\","
+		"\"class_uid\":1010,\"class_name\":\"Peripheral Activity\",\"category_uid\":1,\"activity_id\":1,"
+		"\"type_uid\":101001,\"severity_id\":3,\"severity\":\"warning\",\"event\":\"DEVICE_PARTIAL\","
+		"\"message\":\"device allowed in part\",\"action_id\":4,\"disposition_id\":2,\"outcome\":\"partial\","
+		"\"metadata\":{\"version\":\"1.7.0\",\"product\":{\"name\":\"Sekimori\",\"vendor_name\":\"Sekimori\","
+		"\"version\":\"" SKM_VERSION
+		"\"},\"profiles\":[\"security_control\",\"datetime\"],\"sequence\":17},"
+		"\"terminal\":{\"number\":\"PC-042\",\"section\":\"市民課\"},"
+		"\"clock\":{\"synchronised\":true,\"offset_usec\":-42,\"boottime_usec\":5000000},"
+		"\"actor\":{\"user\":\"tanaka\",\"uid\":1001,\"login_user\":\"tanaka\",\"operator\":null,"
+		"\"caller_uid\":null,\"caller_pid\":null},"
+		"\"policy\":{\"rule\":\"builtin:default-deny\",\"reason\":\"a device with a recording function\","
+		"\"allow_rule\":\"builtin:office\",\"version\":\"89abcdef01234567\"},"
+		"\"peripheral_device\":{\"name\":\"Cruzer Blade\",\"vendor_name\":\"SanDisk\",\"model\":\"Cruzer Blade\","
+		"\"kind\":\"mass-storage\",\"vid_pid\":\"0781:5567\",\"serial_number\":\"4C530001\","
+		"\"descriptor_hash\":\"a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf\","
+		"\"port\":\"1-2.3\",\"connect_type\":\"hotplug\",\"descriptor_state\":\"ok\",\"at_start\":false,"
+		"\"interfaces\":[{\"id\":\"1:0\",\"class\":\"03:01:01\",\"kind\":\"keyboard\",\"allowed\":true},"
+		"{\"id\":\"1:1\",\"class\":\"08:06:50\",\"kind\":\"mass-storage\",\"allowed\":false}],"
+		"\"interfaces_omitted\":0},\"object\":null,\"detail\":null,"
+		"\"skm\":{\"stream\":\"agent\",\"n\":17,\"b\":\"0123456789abcdef0123456789abcdef\",\"mt\":4000000000,"
+		"\"p\":\"0000000000000000000000000000000000000000000000000000000000000001\"},"
+		"\"m\":\"00000000000000000000000000000002\"}\n";
+	cr_expect_eq(line_len, sizeof(expected) - 1);
+	cr_expect_eq(strncmp(line, expected, line_len), 0, "%.*s\n%s", (int)line_len, line, expected);
+}
+
+Test(record, each_event_says_what_it_is)
+{
+	for (unsigned i = 0; i < SKM_EVENT_COUNT_; i++) {
+		enum skm_event event = (enum skm_event)i;
+		struct skm_record record;
+		sample_record(event, &record);
+		json_t *root = format(&record);
+		expect_text(root, "event", skm_event_to_string(event));
+		expect_text(root, "message", skm_event_to_text(event, false));
+		expect_text(root, "severity", skm_severity_to_string(skm_event_severity(event)));
+		expect_number(root, "severity_id", (json_int_t)skm_event_severity(event) + 1);
+		expect_number(root, "class_uid", record.has_device ? 1010 : 1008);
+		json_int_t activity = json_integer_value(find(root, "activity_id"));
+		cr_expect_gt(activity, 0, "%s has no activity", skm_event_to_string(event));
+		expect_number(root, "type_uid", (record.has_device ? 101000 : 100800) + activity);
+		expect_text(root, "outcome", skm_outcome_to_string(record.outcome));
+		expect_text(
+			root, "policy.rule", record.has_device ? "builtin:default-deny" : "builtin:agent");
+		cr_expect_eq(json_object_get(root, "peripheral_device") != NULL, record.has_device);
+		cr_expect_eq(json_object_get(root, "count") != NULL, record.count > 0);
+		expect_number(root, "metadata.sequence", 17);
+		expect_number(root, "skm.n", 17);
+		expect_null(root, "skm.p");
+		expect_null(root, "m");
+		json_decref(root);
+	}
+}
+
+Test(record, activities_are_those_of_ocsf)
+{
+	static const struct {
+		enum skm_event event;
+		int type_uid;
+	} expected[] = {
+		{SKM_EVENT_EXPORT_DENIED, 101001},
+		{SKM_EVENT_DEVICE_REMOVED, 101002},
+		{SKM_EVENT_DEVICE_CHANGED, 101099},
+		{SKM_EVENT_AGENT_START, 100806},
+		{SKM_EVENT_AGENT_STOP, 100807},
+		{SKM_EVENT_LOG_FULL, 100810},
+		{SKM_EVENT_LOG_RESUMED, 100809},
+		{SKM_EVENT_CONTROLLER_OPEN, 100899},
+	};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
+		struct skm_record record;
+		sample_record(expected[i].event, &record);
+		json_t *root = format(&record);
+		expect_number(root, "type_uid", expected[i].type_uid);
+		json_decref(root);
+	}
+}
+
+Test(record, outcomes_map_to_action_and_disposition)
+{
+	static const struct {
+		char word[16];
+		int action_id, disposition_id;
+	} expected[SKM_OUTCOME_COUNT_] = {
+		[SKM_OUTCOME_BLOCKED] = {"blocked", 2, 2},
+		[SKM_OUTCOME_ALLOWED] = {"allowed", 1, 1},
+		[SKM_OUTCOME_PARTIAL] = {"partial", 4, 2},
+		[SKM_OUTCOME_OBSERVED] = {"observed", 3, 15},
+		[SKM_OUTCOME_LOGGED] = {"logged", 3, 17},
+		[SKM_OUTCOME_ERROR] = {"error", 0, 27},
+	};
+	for (unsigned i = 0; i < SKM_OUTCOME_COUNT_; i++) {
+		struct skm_record record;
+		sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+		record.outcome = (enum skm_outcome)i;
+		json_t *root = format(&record);
+		expect_text(root, "outcome", expected[i].word);
+		expect_number(root, "action_id", expected[i].action_id);
+		expect_number(root, "disposition_id", expected[i].disposition_id);
+		json_decref(root);
+	}
+}
+
+Test(record, unknown_is_null_and_never_left_out)
+{
+	struct skm_record record;
+	skm_record_init(&record, SKM_EVENT_AGENT_START);
+	json_t *root = format(&record);
+	static const char *const paths[] = {"terminal.number", "terminal.section", "actor.user", "actor.uid",
+		"actor.login_user", "actor.operator", "actor.caller_uid", "actor.caller_pid", "policy.rule",
+		"policy.reason", "policy.allow_rule", "policy.version", "object", "detail", "skm.b", "skm.p",
+		"m"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(paths); i++)
+		expect_null(root, paths[i]);
+	expect_text(root, "skm.stream", "agent");
+	cr_expect_not(json_is_true(find(root, "clock.synchronised")));
+	json_decref(root);
+}
+
+Test(record, names_everybody_who_is_known)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_POLICY_CHANGED, &record);
+	record.user_uid = 0;
+	snprintf(record.operator_id, sizeof(record.operator_id), "S-1234");
+	record.stream = "auth";
+	json_t *root = format(&record);
+	expect_number(root, "actor.uid", 0); /* root is somebody */
+	expect_number(root, "actor.caller_uid", 0);
+	expect_number(root, "actor.caller_pid", 4711);
+	expect_text(root, "actor.operator", "S-1234");
+	expect_text(root, "skm.stream", "auth");
+	json_decref(root);
+}
+
+Test(record, the_rule_is_always_named_for_a_device)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_DEVICE_ERROR, &record);
+	snprintf(record.rule, sizeof(record.rule), "builtin:gate");
+	json_t *root = format(&record);
+	expect_text(root, "policy.rule", "builtin:gate");
+	json_decref(root);
+
+	record.rule[0] = record.decision.rule[0] = '\0';
+	root = format(&record);
+	expect_text(root, "policy.rule", "builtin:unnamed");
+	json_decref(root);
+}
+
+Test(record, a_nameless_device_is_called_by_its_kind)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	record.device.product[0] = record.device.manufacturer[0] = record.device.serial[0] = '\0';
+	json_t *root = format(&record);
+	expect_text(root, "peripheral_device.name", "mass-storage");
+	expect_null(root, "peripheral_device.model");
+	expect_null(root, "peripheral_device.serial_number");
+	json_decref(root);
+}
+
+Test(record, hostile_strings_stay_strings)
+{
+	static const char *const texts[] = {"\",\"m\":\"0", "a\nb\rc\td", "\x1b[2J\x1b]0;x\x07", "\\", "\\\"",
+		"\x7f\x01", "\xff\xfe",
+		"a\xe2\x80\xae"
+		"b",
+		"</script>", "${jndi:x}",
+		"\xc2\x9b"
+		"31m",
+		"{}", "\xed\xa0\x80"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++) {
+		struct skm_record record;
+		sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+		snprintf(record.device.serial, sizeof(record.device.serial), "%s", texts[i]);
+		snprintf(record.device.product, sizeof(record.device.product), "%s", texts[i]);
+		snprintf(record.user, sizeof(record.user), "%s", texts[i]);
+		json_t *root = format(&record);
+		cr_expect_null(memchr(line, 0x1b, line_len));
+		cr_expect_null(strstr(line, "\xe2\x80\xae"));
+		cr_expect_null(strstr(line, "\xc2\x9b"));
+		if (skm_utf8_is_valid(texts[i], strlen(texts[i]))) {
+			expect_text(root, "peripheral_device.serial_number", texts[i]);
+			expect_text(root, "actor.user", texts[i]);
+		} else {
+			const char *found = json_string_value(find(root, "peripheral_device.serial_number"));
+			cr_expect(found && strstr(found, "\xef\xbf\xbd"));
+		}
+		expect_null(root, "m");
+		json_decref(root);
+	}
+}
+
+/* The longest of everything, with what grows most when it is escaped: still one whole line, with the chain at
+ * its end. */
+Test(record, the_worst_fits)
+{
+	static const char *const units[] = {"\x01", "\"", "\\", "x", "\x7f", "\xff", "\xe2\x80\xae",
+		"\xc2\x9b", "\xe9\x96\xa2", "\xf0\xa9\xb8\xbd"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(units); i++) {
+		for (unsigned event = 0; event <= SKM_EVENT_COUNT_; event++) {
+			struct skm_record record;
+			skm_record_init(&record, (enum skm_event)event);
+			sample_fill(&record, units[i]);
+			json_t *root = format(&record);
+			size_t shown = json_array_size(find(root, "peripheral_device.interfaces"));
+			cr_expect_geq(shown, 8, "unit %zu: %zu interfaces", i, shown);
+			expect_number(root, "peripheral_device.interfaces_omitted",
+				(json_int_t)(SKM_USB_INTERFACES_MAX - shown));
+			expect_number(root, "skm.n", INT64_MAX);
+			expect_number(root, "count", INT64_MAX);
+			json_decref(root);
+		}
+	}
+}
+
+Test(record, shows_interfaces_until_the_line_is_full)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	record.device.interface_count = UINT16_MAX; /* more than there is room for in the struct */
+	json_t *root = format(&record);
+	size_t shown = json_array_size(find(root, "peripheral_device.interfaces"));
+	cr_expect(shown > 50 && shown < SKM_USB_INTERFACES_MAX);
+	expect_number(
+		root, "peripheral_device.interfaces_omitted", (json_int_t)(SKM_USB_INTERFACES_MAX - shown));
+	json_decref(root);
+
+	record.device.interface_count =
+		32; /* the kernel's limit of one configuration is never cut for ordinary names */
+	root = format(&record);
+	cr_expect_eq(json_array_size(find(root, "peripheral_device.interfaces")), 32);
+	expect_number(root, "peripheral_device.interfaces_omitted", 0);
+	json_decref(root);
+}
+
+/* 126 UTF-16 units, whatever they are: the serial number tells two devices apart, so it is the one that is
+ * never cut. */
+Test(record, a_serial_number_is_never_cut)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	memset(record.device.serial, 0x01, 126);
+	record.device.serial[126] = '\0';
+	json_t *root = format(&record);
+	cr_expect_eq(strlen(json_string_value(find(root, "peripheral_device.serial_number"))), 126);
+	json_decref(root);
+}
+
+Test(record, what_is_cut_is_marked)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	memset(record.device.product, 0x01, sizeof(record.device.product) - 1);
+	json_t *root = format(&record);
+	const char *model = json_string_value(find(root, "peripheral_device.model"));
+	cr_assert_gt(strlen(model), 3);
+	cr_expect_str_eq(model + strlen(model) - 3, "\xe2\x80\xa6");
+	json_decref(root);
+}
