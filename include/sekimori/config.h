@@ -4,7 +4,7 @@
  * A configuration is read, parsed and validated whole, and handed out only if all of it is right: nothing is ever half
  * applied. The file must be a regular file (no symbolic link), owned by root (or by the effective user when that is not
  * root: for `--check-config` of a private draft), not writable by group or others, at most SKM_CONFIG_BYTES_MAX, UTF-8
- * without NUL, and without @include. */
+ * without NUL and byte order mark, and without @include. The register must be as trustworthy. */
 #ifndef SEKIMORI_CONFIG_H
 #define SEKIMORI_CONFIG_H
 
@@ -23,8 +23,10 @@ struct skm_config {
 		enum skm_language language; /* default ja */
 	} terminal;
 	struct {
-		enum skm_mode mode;          /* default enforce */
-		int64_t audit_until_sec;     /* UNIX time of the first second after the last day of mode "audit"; 0 = none */
+		enum skm_mode mode;          /* default enforce; never audit when its last day was over at the time of loading */
+		/* UNIX time of the first second after the last day of mode "audit", as the file has it; 0 = none. The mode
+		 * ends then, without a reload: whoever keeps a configuration compares with the clock. */
+		int64_t audit_until_sec;
 		char register_path[4096];    /* "" = none */
 		struct skm_rule_set rules;   /* of the file, then of the register */
 		uint32_t reconcile_sec;      /* 10 to 86400, default 300 */
@@ -34,7 +36,9 @@ struct skm_config {
 	struct {
 		uint64_t segment_bytes; /* 64 KiB to 1 GiB, default 16 MiB: when a new audit segment is begun */
 	} audit;
-	char version[17]; /* first 16 hex digits of the SHA-256 or BLAKE2b of file and register: names the policy in records */
+	/* First 16 hex digits of the BLAKE2b-256 of file and register: names the policy in records. "builtin" when the
+	 * configuration came from no file. */
+	char version[17];
 };
 
 /* Everything a person needs to mend it. */
@@ -42,7 +46,8 @@ struct skm_config_error {
 	char file[256];
 	unsigned line;      /* 0 = the file as a whole */
 	char key[128];      /* "usb.rules[3].vid_pid"; "" = the file as a whole */
-	char found[256];    /* what stands there, printable */
+	char found[256];    /* what stands there, printable; "" = nothing */
+	char found_ja[256]; /* the same where it is said in words; "" = take `found` */
 	char allowed[256];  /* what may stand there, English */
 	char allowed_ja[384];
 };
@@ -54,7 +59,8 @@ struct skm_config_error {
  * a file that is missing, unreadable, too large or not safe). Negative errno: out of memory and the like. */
 SKM_NODISCARD int skm_config_load(const char *path, int64_t now_sec, struct skm_config **ret_config,
 	struct skm_config_error *error);
-/* The same from memory; `path` is only used in messages and to resolve nothing. Used by tests and the fuzzer. */
+/* The same from memory; `path` is only used in messages. No file is opened: the register is named, not read. Used by
+ * tests and the fuzzer. */
 SKM_NODISCARD int skm_config_parse(const char *path, const char *text, size_t len, int64_t now_sec,
 	struct skm_config **ret_config, struct skm_config_error *error);
 /* A valid configuration with all defaults and no rules: what the gate uses when the file is broken at start. */

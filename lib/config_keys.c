@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of keys. A key that is not here is refused; one that is here must stand in the shipped file and
+ * in both manual pages, with this default (tests/meta/config_keys.sh reads this file: keep .path and
+ * .fallback at the beginning of a line). Another module of the same file, such as the second factor, adds its
+ * group and keys here, its member to struct skm_config, and needs nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config_internal.h"
+
+#define MEMBER(member) \
+	.offset = offsetof(struct skm_config, member), .size = sizeof(((struct skm_config *)0)->member)
+#define DRAFT(member)                                             \
+	.offset = offsetof(struct skm_config_rule_draft, member), \
+	.size = sizeof(((struct skm_config_rule_draft *)0)->member)
+#define GROUP_TEXT                                        \
+	{                                                 \
+		"a group: { … }", "グループ: { … }" \
+	}
+
+// clang-format off
+static const struct skm_config_key keys[] = {
+	{
+		.path = "terminal",
+		.shape = SKM_SHAPE_GROUP,
+		.allowed = GROUP_TEXT,
+	}, {
+		.path = "terminal.number",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_text,
+		MEMBER(terminal.number),
+		.allowed = {"1 to 64 bytes of printable UTF-8", "印字可能な1〜64バイトのUTF-8文字列"},
+	}, {
+		.path = "terminal.section",
+		.fallback = "",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_text_or_empty,
+		MEMBER(terminal.section),
+		.allowed = {"at most 128 bytes of printable UTF-8", "印字可能な128バイト以内のUTF-8文字列"},
+	}, {
+		.path = "terminal.language",
+		.fallback = "ja",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_language,
+		MEMBER(terminal.language),
+		.allowed = {"\"ja\" or \"en\"", "\"ja\" または \"en\""},
+	},
+
+	{
+		.path = "usb",
+		.shape = SKM_SHAPE_GROUP,
+		.allowed = GROUP_TEXT,
+	}, {
+		.path = "usb.mode",
+		.fallback = "enforce",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_mode,
+		MEMBER(usb.mode),
+		.allowed = {"\"enforce\", or \"audit\" together with audit_until",
+			"\"enforce\"、または \"audit\"(audit_until とともに)"},
+	}, {
+		.path = "usb.audit_until",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_last_day,
+		MEMBER(usb.audit_until_sec),
+		.allowed = {"a date: \"YYYY-MM-DD\"", "日付: \"YYYY-MM-DD\""},
+	}, {
+		.path = "usb.register",
+		.fallback = "",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_path,
+		MEMBER(usb.register_path),
+		.allowed = {"an absolute path, at most 4095 bytes", "4095バイト以内の絶対パス"},
+	}, {
+		.path = "usb.reconcile_interval",
+		.fallback = "5min",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_duration_sec,
+		.min = "10s",
+		.max = "1d",
+		MEMBER(usb.reconcile_sec),
+		.allowed = {"a duration in whole seconds, from \"10s\" to \"1d\"", "秒単位の時間、\"10s\"〜\"1d\""},
+	}, {
+		.path = "usb.write_deadline",
+		.fallback = "5s",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_duration_ms,
+		.min = "100ms",
+		.max = "1min",
+		MEMBER(usb.write_deadline_ms),
+		.allowed = {"a duration, from \"100ms\" to \"1min\"", "時間、\"100ms\"〜\"1min\""},
+	}, {
+		.path = "usb.receive_buffer",
+		.fallback = "1M",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_size,
+		.min = "4K",
+		.max = "128M",
+		MEMBER(usb.receive_buffer_bytes),
+		.allowed = {"a size, from \"4K\" to \"128M\"", "サイズ、\"4K\"〜\"128M\""},
+	}, {
+		.path = "usb.rules",
+		.shape = SKM_SHAPE_LIST,
+		.allowed = {"a list of groups: ( { … }, { … } )", "グループのリスト: ( { … }, { … } )"},
+	},
+
+	{
+		.path = "usb.rules[].id",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_id,
+		.is_required = true,
+		DRAFT(id),
+		.allowed = {"1 to 64 of A-Z a-z 0-9 . _ : -, not beginning with \"builtin:\"",
+			"英数字と . _ : - からなる64文字以内(builtin: で始まるものを除く)"},
+	}, {
+		.path = "usb.rules[].action",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_action,
+		.is_required = true,
+		.allowed = {"\"allow\" or \"deny\"", "\"allow\" または \"deny\""},
+	}, {
+		.path = "usb.rules[].reason",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_text,
+		.is_required = true,
+		DRAFT(reason),
+		.allowed = {"why there is this rule: 1 to 255 bytes of printable UTF-8",
+			"この規則の理由: 印字可能な1〜255バイトのUTF-8文字列"},
+	}, {
+		.path = "usb.rules[].vid_pid",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_vid_pid,
+		.criterion = SKM_RULE_VID_PID,
+		.allowed = {"vendor and product, four hex digits each: \"0781:5581\"",
+			"ベンダーと製品の4桁の16進数: \"0781:5581\""},
+	}, {
+		.path = "usb.rules[].serial",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_serial,
+		.criterion = SKM_RULE_SERIAL,
+		DRAFT(serial),
+		.allowed = {"a serial number of 1 to 379 bytes", "1〜379バイトのシリアル番号"},
+	}, {
+		.path = "usb.rules[].hash",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_hash,
+		.criterion = SKM_RULE_HASH,
+		.allowed = {"64 hex digits", "64桁の16進数"},
+	}, {
+		.path = "usb.rules[].port",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_port,
+		.criterion = SKM_RULE_PORT,
+		DRAFT(port),
+		.allowed = {"a port as the kernel names it: \"1-2.3\"", "カーネルによるポート名: \"1-2.3\""},
+	}, {
+		.path = "usb.rules[].connect_type",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_rule_connect_type,
+		.criterion = SKM_RULE_CONNECT_TYPE,
+		.allowed = {"\"unknown\", \"hotplug\", \"hardwired\" or \"not used\"",
+			"\"unknown\"、\"hotplug\"、\"hardwired\"、\"not used\" のいずれか"},
+	}, {
+		.path = "usb.rules[].class",
+		.shape = SKM_SHAPE_STRINGS,
+		.set = skm_config_set_rule_class,
+		.criterion = SKM_RULE_CLASS,
+		.allowed = {"1 to 16 of \"08\", \"08:06\", \"08:06:50\" or a kind such as \"mass-storage\"",
+			"\"08\"、\"08:06\"、\"08:06:50\"、または \"mass-storage\" などの種類を1〜16個"},
+	}, {
+		.path = "usb.rules[].interfaces",
+		.shape = SKM_SHAPE_STRINGS,
+		.set = skm_config_set_rule_interface,
+		.criterion = SKM_RULE_INTERFACES,
+		.allowed = {"1 to 32 class triples such as \"07:01:02\"", "\"07:01:02\" の形のクラスコードを1〜32個"},
+	},
+
+	{
+		.path = "audit",
+		.shape = SKM_SHAPE_GROUP,
+		.allowed = GROUP_TEXT,
+	}, {
+		.path = "audit.segment_size",
+		.fallback = "16M",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_size,
+		.min = "64K",
+		.max = "1G",
+		MEMBER(audit.segment_bytes),
+		.allowed = {"a size, from \"64K\" to \"1G\"", "サイズ、\"64K\"〜\"1G\""},
+	},
+};
+// clang-format on
+
+const struct skm_config_key *skm_config_keys(size_t *ret_count)
+{
+	*ret_count = SKM_ARRAY_SIZE(keys);
+	return keys;
+}
+
+/* The name of the key when it is directly in the group, else NULL: "usb", "usb.mode" => "mode". */
+static const char *name_in_group(const struct skm_config_key *key, const char *group)
+{
+	size_t len = strlen(group);
+	if (strncmp(key->path, group, len) != 0)
+		return NULL;
+	const char *name = key->path + len;
+	if (len > 0) {
+		if (*name != '.')
+			return NULL;
+		name++;
+	}
+	return strchr(name, '.') ? NULL : name;
+}
+
+const struct skm_config_key *skm_config_key_find(const char *group, const char *name)
+{
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(keys); i++) {
+		const char *candidate = name_in_group(&keys[i], group);
+		if (candidate && strcmp(candidate, name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+void skm_config_key_list(const char *group, char *buf, size_t size)
+{
+	size_t used = 0;
+	buf[0] = '\0';
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(keys); i++) {
+		const char *name = name_in_group(&keys[i], group);
+		if (!name)
+			continue;
+		int n = snprintf(buf + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+}
