@@ -138,8 +138,7 @@ static bool has_role(const struct skm_control_server *server, int fd, const stru
 	return false;
 }
 
-/* Fails only for a time that cannot be, so callbacks hand it up as what it is: a fault of ours. */
-static int arm_patience(struct skm_control_server *server)
+static void arm_patience(struct skm_control_server *server)
 {
 	uint64_t earliest_ms = UINT64_MAX;
 	for (const struct connection *connection = server->connections; connection;
@@ -152,7 +151,6 @@ static int arm_patience(struct skm_control_server *server)
 		delay_ms = earliest_ms > now ? earliest_ms - now + 1 : 1;
 	}
 	skm_timer_arm(server->patience, delay_ms, 0);
-	return 0;
 }
 
 static void drop(struct connection *connection)
@@ -182,7 +180,8 @@ static int on_patience(struct skm_source *source, uint32_t events, void *user)
 		if (connection->deadline_ms <= now)
 			drop(connection);
 	}
-	return arm_patience(server);
+	arm_patience(server);
+	return 0;
 }
 
 /* 0, -EAGAIN when the caller has not read enough yet, or why he cannot be told. A packet goes whole or not at
@@ -300,7 +299,8 @@ static int on_connection(struct skm_source *source, uint32_t events, void *user)
 	struct skm_control_server *server = connection->server;
 	if (serve(connection, events) != 0)
 		drop(connection);
-	return arm_patience(server);
+	arm_patience(server);
+	return 0;
 }
 
 static bool is_full(const struct skm_control_server *server, uid_t uid)
@@ -375,7 +375,8 @@ static int on_listener(struct skm_source *source, uint32_t events, void *user)
 		}
 		/* ECONNABORTED, EINTR: that one is gone, the next may be well. */
 	}
-	return arm_patience(server);
+	arm_patience(server);
+	return 0;
 }
 
 static int on_pause_over(struct skm_source *source, uint32_t events, void *user)
