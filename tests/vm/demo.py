@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows the main job on a throw-away virtual terminal.
+
+    demo.py --deb FILE [--lang ja|en]
+
+Boots Debian with the package installed, plugs things in, kills the agent, and prints the records as a person reads them.
+Ends with 0 only if everything that it shows was seen to happen.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from image import ImageError, ensure_image      # noqa: E402
+from terminal import AGENT, Terminal            # noqa: E402
+from waiting import wait_for                    # noqa: E402
+
+TEXTS = {
+    "ja": {"boot": "仮想端末を起動しています（1～3分）", "ready": "端末が起動し、関守が動いています",
+           "keyboard": "キーボードを接続", "works": "使えます",
+           "stick": "USBメモリを接続", "refused": "遮断（ディスクは現れません）",
+           "composite": "ディスクを隠したキーボードを接続", "partial": "キーボードは使え、ディスクは現れません",
+           "kill": "エージェントを強制終了し、別のUSBメモリを接続", "back": "エージェントが戻り、見つけたものを記録しました",
+           "records": "記録（sekimori log show）", "done": "すべて実際のカーネルで起きたことです。端末は破棄しました。",
+           "failed": "思ったとおりになりませんでした"},
+    "en": {"boot": "booting a virtual terminal (1 to 3 minutes)", "ready": "the terminal is up, Sekimori is running",
+           "keyboard": "keyboard plugged in", "works": "works",
+           "stick": "USB stick plugged in", "refused": "refused: no disk appeared",
+           "composite": "keyboard with a hidden disk plugged in", "partial": "keyboard works, no disk appeared",
+           "kill": "agent killed, another stick plugged in", "back": "the agent came back and recorded what it found",
+           "records": "the records (sekimori log show)", "done": "All of this happened on a real kernel. The terminal is gone.",
+           "failed": "this did not go as it should"},
+}
+
+
+def width(text: str) -> int:
+    """Columns on a terminal: Japanese characters take two."""
+    return sum(2 if ord(character) >= 0x1100 else 1 for character in text)
+
+
+@contextmanager
+def progress(text: str):
+    """A running clock while something takes long; nothing of it when nobody watches."""
+    if not sys.stderr.isatty():
+        print(f"{text} ...", flush=True)
+        yield
+        return
+    over, began = threading.Event(), time.monotonic()
+
+    def tick() -> None:
+        while not over.wait(1.0):
+            print(f"\r  {text} ... {time.monotonic() - began:.0f} s ", end="", file=sys.stderr, flush=True)
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        ticker.join()
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def tell(what: str, result: str) -> None:
+    print(f"  {what}{' ' * max(1, 52 - width(what))}{result}", flush=True)
+
+
+def expect_no_disk(t: Terminal) -> None:
+    t.settle()
+    assert t.state()["block"] == [], t.state()["block"]
+
+
+def show(t: Terminal, texts: dict[str, str]) -> None:
+    with t.usb.gadget("keyboard", serial=None, product_name="Office keyboard", port=0) as keyboard:
+        wait_for(lambda: keyboard.press("keyboard"), "a key press that arrives")
+        tell(texts["keyboard"], texts["works"])
+    with t.watch_devices() as seen:
+        with t.usb.stick(serial="4C530001", port="1"):
+            t.wait_record(event="EXPORT_DENIED", serial="4C530001")
+            expect_no_disk(t)
+            tell(texts["stick"], texts["refused"])
+        with t.usb.gadget("keyboard", "storage", serial="BAD-1", product_name="Gift keyboard", port=1) as composite:
+            t.wait_record(event="DEVICE_PARTIAL", serial="BAD-1")
+            wait_for(lambda: composite.press("keyboard"), "a key press that arrives")
+            expect_no_disk(t)
+            tell(texts["composite"], texts["partial"])
+        old = t.check("systemctl show -P MainPID sekimorid").strip()
+        t.check(f"kill -9 {old}")
+        with t.usb.stick(serial="4C530002", port="2"):
+            assert t.wait_usb(serial="4C530002")["authorized"] == 0
+            expect_no_disk(t)
+            tell(texts["kill"], texts["refused"])
+            t.wait_record(event="EXPORT_DENIED", serial="4C530002", deadline=120.0)
+            tell("", texts["back"])
+    assert seen.block == [], seen.block
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Shows Sekimori at work on a throw-away virtual terminal.")
+    parser.add_argument("--deb", type=Path, required=True, help="the package to show")
+    language = "ja" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja") else "en"
+    parser.add_argument("--lang", choices=("ja", "en"), default=os.environ.get("SEKIMORI_LANG", language))
+    parser.add_argument("--logs", type=Path, default=HERE.parents[1] / "out" / "demo")
+    options = parser.parse_args()
+    texts = TEXTS[options.lang]
+    options.logs.mkdir(parents=True, exist_ok=True)
+    try:
+        ensure_image()
+    except ImageError as error:
+        print(f"cannot run: {error}", file=sys.stderr)
+        return 3
+    with progress(texts["boot"]):
+        running = Terminal.running(AGENT, options.deb.resolve(), options.logs.resolve())
+        t = running.__enter__()
+    try:
+        print(texts["ready"], flush=True)
+        show(t, texts)
+        print(f"\n{texts['records']}\n")
+        print(t.check(f"sekimori --lang {options.lang} log show --last 12"))
+        print(texts["done"])
+        return 0
+    except Exception as error:
+        print(f"{texts['failed']}: {error}\n{t.what_it_saw()}", file=sys.stderr)
+        return 1
+    finally:
+        running.__exit__(None, None, None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
