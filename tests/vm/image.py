@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds, once, the Debian disk on which every test terminal runs.
+
+The result is three files in the cache folder: a raw ext4 disk without partitions, and the kernel and the initrd that
+Debian's own tools made inside it. QEMU is given kernel and initrd directly, so a test can choose the kernel command
+line; the disk is never written, each VM puts a qcow2 overlay above it (see vm.py).
+
+The file names carry a hash of everything that goes into the build, so a changed package list or recipe builds a new
+disk and an old one is never used by mistake. Run as a program it builds the disk, if needed, and prints the paths.
+"""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SUITE = "bookworm"
+DISK_SIZE = "4G"
+
+# One line for each reason why a package is there.
+PACKAGES = """
+    linux-image-amd64 initramfs-tools kmod zstd
+    systemd systemd-sysv libpam-systemd udev dbus
+    qemu-guest-agent
+    cryptsetup cryptsetup-initramfs
+    libudev1 libconfig9 libsodium23 libjansson4
+    login passwd sudo openssh-server openssh-client
+    procps psmisc jq acl usbutils sg3-utils fdisk dosfstools e2fsprogs attr
+    python3
+    usbguard
+""".split()
+# udev, kmod ... libjansson4: what the product's package depends on: it is installed without a network.
+# login ... openssh-client:    the doors that the second factor guards.
+# procps ... attr:             what scenarios look at the terminal with.
+# python3:                     runs the helpers in guest/. python3-minimal has neither json nor ctypes.
+# usbguard:                    the comparison in the benchmarks; its services are masked.
+
+# Runs in the new root folder ($1). Whatever would cost boot time and no test needs is switched off.
+SETUP = r"""
+set -eu
+root=$1
+echo terminal > "$root/etc/hostname"
+printf '127.0.0.1 localhost terminal\n' > "$root/etc/hosts"
+printf '/dev/vda / ext4 defaults 0 1\n' > "$root/etc/fstab"
+: > "$root/etc/machine-id"
+mkdir -p "$root/var/log/journal" "$root/opt/rig"
+chroot "$root" useradd --create-home --shell /bin/bash taro
+printf 'root:root\ntaro:taro\n' | chroot "$root" chpasswd
+chroot "$root" systemctl --quiet mask usbguard.service usbguard-dbus.service apt-daily.timer apt-daily-upgrade.timer \
+    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-networkd.service
+chroot "$root" systemctl --quiet disable ssh.service
+echo MODULES=most > "$root/etc/initramfs-tools/conf.d/rig"
+chroot "$root" update-initramfs -u -k all
+rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """The three files from which a VM boots. None of them may be written."""
+    disk: Path
+    kernel: Path
+    initrd: Path
+
+    def exists(self) -> bool:
+        return all(path.exists() for path in (self.disk, self.kernel, self.initrd))
+
+
+class ImageError(Exception):
+    """The image cannot be built; the text says what to do about it."""
+
+
+def cache_dir() -> Path:
+    """The folder for everything that may be deleted at any time and is slow to make again."""
+    chosen = os.environ.get("SEKIMORI_CACHE")
+    if not chosen:
+        chosen = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sekimori")
+    path = Path(chosen)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def say(text: str) -> None:
+    """One line a step, flushed, so that a log file grows while something slow happens."""
+    print(f"image: {text}", file=sys.stderr, flush=True)
+
+
+def recipe_key() -> str:
+    """A short hash of all that determines the image's content, save what the mirror has today."""
+    material = "\n".join([SUITE, DISK_SIZE, *sorted(PACKAGES), SETUP, inspect.getsource(_build_into)])
+    return hashlib.sha256(material.encode()).hexdigest()[:12]
+
+
+# ---------------------------------------------------------------------------------------- the host's apt configuration
+
+def _host_codename() -> str:
+    for line in Path("/etc/os-release").read_text().splitlines():
+        if line.startswith("VERSION_CODENAME="):
+            return line.split("=", 1)[1].strip('"')
+    raise ImageError("/etc/os-release names no VERSION_CODENAME: the image is built from the apt sources of a Debian host")
+
+
+def _deb822_entries(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yields (uri, suite, components, signed-by) for each enabled binary source of a .sources file."""
+    for paragraph in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", text)):
+        fields = {key.lower(): " ".join(value.split())
+                  for key, value in re.findall(r"(?ms)^([\w-]+):(.*?)(?=^\S|\Z)", paragraph + "\n")}
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() == "no":
+            continue
+        for uri in fields.get("uris", "").split():
+            for suite in fields.get("suites", "").split():
+                yield uri, suite, fields.get("components", ""), fields.get("signed-by", "")
+
+
+def _one_line_entries(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yields the same for each `deb [options] uri suite components` line of a .list file."""
+    for options, uri, suite, components in re.findall(
+            r"(?m)^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)[ \t]+([^#\n]*)", text):
+        key = re.search(r"signed-by=(\S+)", options)
+        yield uri, suite, components.strip(), key.group(1) if key else ""
+
+
+def apt_sources() -> list[str]:
+    """The host's Debian archives as `deb` lines for SUITE. Third-party archives are left out."""
+    codename = _host_codename()
+    entries = []
+    folder = Path("/etc/apt/sources.list.d")
+    for path in sorted(folder.glob("*.sources")):
+        entries += _deb822_entries(path.read_text())
+    for path in [Path("/etc/apt/sources.list"), *sorted(folder.glob("*.list"))]:
+        if path.exists():
+            entries += _one_line_entries(path.read_text())
+    lines = []
+    for uri, suite, components, signed_by in entries:
+        kind = re.fullmatch(re.escape(codename) + r"(|-updates|-security)", suite)
+        if not kind or "main" not in components.split():
+            continue
+        option = f"[signed-by={signed_by}] " if signed_by.startswith("/") else ""
+        lines.append(f"deb {option}{uri} {SUITE}{kind.group(1)} main")
+    if not lines:
+        raise ImageError(f"no Debian archive for {codename} in /etc/apt: cannot tell where to get {SUITE} from")
+    return list(dict.fromkeys(lines))
+
+
+def apt_options() -> list[str]:
+    """The host's proxy and date checks: mmdebstrap starts from an empty apt configuration of its own."""
+    dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
+    wanted = r"Acquire::(?:https?::Proxy\S*|Check-Valid-Until|Check-Date|ForceIPv4|Retries) \".+\";"
+    return [f"--aptopt={line.rstrip(';')}" for line in dump.splitlines() if re.fullmatch(wanted, line)]
+
+
+# ------------------------------------------------------------------------------------------------------------ the build
+
+def _run(step: str, command: list[str], log: Path, **kwargs) -> None:
+    """Runs one command of the build; its output goes to the log, whose end is shown if it fails."""
+    say(step)
+    with log.open("ab") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **kwargs)
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise ImageError(f"cannot build the image: {step}: {command[0]} exited {done.returncode}\n{tail}")
+
+
+def _build_into(work: Path, image: Image) -> None:
+    """Makes the three files in `work`, then renames them into place, the disk last."""
+    for tool in ("mmdebstrap", "mke2fs", "tar"):
+        if not shutil.which(tool):
+            raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar")
+    log, tar, root = work / "build.log", work / "root.tar", work / "root"
+    setup = work / "setup"
+    setup.write_text("#!/bin/sh\n" + SETUP)
+    setup.chmod(0o755)
+    _run(f"fetching and unpacking Debian {SUITE} ({len(PACKAGES)} packages and what they need)",
+         ["mmdebstrap", "--variant=minbase", "--components=main", "--include=" + ",".join(PACKAGES), *apt_options(),
+          f"--customize-hook={setup} \"$1\"", SUITE, str(tar), *apt_sources()], log)
+    # Without root, fakeroot remembers owners and device nodes from the tar to the file system.
+    prefix = [] if os.geteuid() == 0 else ["fakeroot"]
+    script = ('set -eu; mkdir root; tar -xf root.tar -C root --numeric-owner; rm root.tar; truncate -s "$1" disk; '
+              'mke2fs -q -F -t ext4 -L terminal -d root disk; cp root/boot/vmlinuz-* kernel; '
+              'cp root/boot/initrd.img-* initrd; chmod 0644 kernel initrd; rm -rf root')
+    _run("writing the disk", [*prefix, "sh", "-c", script, "sh", DISK_SIZE], log, cwd=work)
+    if root.exists() or tar.exists():
+        raise ImageError(f"{work}: something was left behind; see {log}")
+    for name, target in (("kernel", image.kernel), ("initrd", image.initrd), ("disk", image.disk)):
+        os.replace(work / name, target)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One builder at a time; the kernel lets go of the lock if the builder dies."""
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run is building it: waiting")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def ensure_image() -> Image:
+    """Returns the image for the present recipe, building it first if the cache lacks it (some minutes)."""
+    cache, key = cache_dir(), recipe_key()
+    image = Image(*(cache / f"{SUITE}-{key}.{kind}" for kind in ("disk", "kernel", "initrd")))
+    if image.exists():
+        return image
+    with _lock(cache / f"{SUITE}-{key}.lock"):
+        if not image.exists():
+            began = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
+                os.chmod(work, 0o755)       # mmdebstrap's unshare mode enters it as another user
+                _build_into(Path(work), image)
+            say(f"built in {time.monotonic() - began:.0f} s: {image.disk}")
+    return image
+
+
+def main() -> int:
+    try:
+        image = ensure_image()
+    except ImageError as error:
+        print(f"image: {error}", file=sys.stderr)
+        return 1
+    print(f"disk={image.disk}\nkernel={image.kernel}\ninitrd={image.initrd}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
