@@ -279,7 +279,9 @@ class VM:
         """Console and journal, for a failure report. Never raises: it is called when something is wrong already."""
         parts = [self.console_tail(lines)]
         try:
-            journal = self.run(f"journalctl --no-pager -o short-monotonic -n {lines}", deadline=60.0)[1]
+            # The guest agent notes every poll of ours: that would hide the rest.
+            journal = self.run("journalctl --no-pager -o short-monotonic -n 5000 | grep -v 'qemu-ga\\[' | "
+                               f"tail -n {lines}", deadline=60.0)[1]
             parts.append(f"--- journal, last {lines} lines\n{journal}")
         except (AssertionError, ChannelClosed, CommandFailed, OSError) as error:
             parts.append(f"--- no journal: {error}")
