@@ -26,6 +26,7 @@ class Setup:
     kernel_args: str = ""
     memory_mb: int = 1024
     prepare: str = ""                   # shell commands after the installation, before the snapshot
+    second_disk_mb: int = 0             # an empty /dev/vdb of that size
 
 
 BARE = Setup("bare", install=False)     # Debian without Sekimori
@@ -88,7 +89,7 @@ class Terminal:
     @contextmanager
     def running(cls, setup: Setup, deb: Path | None, log_dir: Path) -> Iterator["Terminal"]:
         """Boots a terminal, brings it into the state that `setup` describes, and takes the snapshot."""
-        with VM(ensure_image(), setup.memory_mb, log_dir) as vm:
+        with VM(ensure_image(), setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
             terminal = cls(vm, setup)
             vm.start(setup.kernel_args)
             vm.wait_ready()

@@ -42,10 +42,11 @@ class GuestCommandFailed(AssertionError):
 class VM:
     """A virtual terminal. Create it, start() it, wait_ready(), use it; leaving the `with` block ends it."""
 
-    def __init__(self, image: Image, memory_mb: int = 1024, log_dir: Path | None = None) -> None:
+    def __init__(self, image: Image, memory_mb: int = 1024, log_dir: Path | None = None,
+                 second_disk_mb: int = 0) -> None:
         self.image = image
         self.initrd = image.initrd
-        self.memory_mb = memory_mb
+        self.memory_mb, self.second_disk_mb = memory_mb, second_disk_mb
         self.work = Path(tempfile.mkdtemp(prefix="vm-", dir=cache_dir()))
         self.log_dir = log_dir or self.work
         self.log_dir.mkdir(parents=True, exist_ok=True)
@@ -81,14 +82,25 @@ class VM:
     def overlay(self) -> Path:
         return self.work / "disk.qcow2"
 
-    def start(self, kernel_args: str = "", devices: list[list[str]] | None = None) -> None:
+    @property
+    def second_disk(self) -> Path:
+        """An empty disk of the scenario's own, /dev/vdb."""
+        return self.work / "second.qcow2"
+
+    def start(self, kernel_args: str = "", devices: list[list[str]] | None = None, *, root: str = "/dev/vda",
+              console: str = "ttyS0", ps2_keyboard: bool = True) -> None:
         """Switches the terminal on. `devices` are QEMU arguments for what is plugged in from the first moment
-        (usb.Device.arguments()); `kernel_args` are appended to the kernel command line."""
+        (usb.Device.arguments()); `kernel_args` are appended to the kernel command line. `console` is where programs
+        without a terminal of their own talk (the serial console, which is recorded, or tty0, the screen)."""
+        self._root, self._console, self._ps2_keyboard = root, console, ps2_keyboard
         assert self._process is None, "the VM is running already"
         self._kernel_args, self._power_on_devices = kernel_args, devices or []
         if not self.overlay.exists():
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.image.disk),
                             str(self.overlay)], check=True)
+        if self.second_disk_mb and not self.second_disk.exists():
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(self.second_disk), f"{self.second_disk_mb}M"],
+                           check=True)
         qmp_ours, qmp_theirs = socket.socketpair()
         agent_ours, agent_theirs = socket.socketpair()
         with qmp_theirs, agent_theirs, (self.log_dir / "qemu.log").open("ab") as log:
@@ -111,7 +123,7 @@ class VM:
             # The kernel ends QEMU when the test runner dies, however it dies.
             "setpriv", "--pdeathsig", "KILL", "--",
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-vga", "std",
-            "-machine", "q35", "-accel", accel, "-cpu", "max", "-smp", "2", "-m", str(self.memory_mb),
+            "-machine", f"q35,i8042={'on' if self._ps2_keyboard else 'off'}", "-accel", accel, "-cpu", "max", "-smp", "2", "-m", str(self.memory_mb),
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
             "-chardev", f"file,id=console,path={self.console_path},append=on", "-serial", "chardev:console",
             "-device", "virtio-rng-pci",
@@ -120,8 +132,13 @@ class VM:
             "-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=disk",
             "-device", "qemu-xhci,id=xhci,p2=8,p3=8",
             "-kernel", str(self.image.kernel), "-initrd", str(self.initrd),
-            "-append", f"root=/dev/vda rw console=tty0 console=ttyS0 {self._kernel_args}".strip(),
+            "-append", f"root={self._root} rw console=tty0 console=ttyS0 console={self._console} "
+                       f"{self._kernel_args}".strip(),
         ]
+        if self.second_disk_mb:
+            second = {"driver": "qcow2", "node-name": "second", "file": {
+                "driver": "file", "filename": str(self.second_disk), "cache": {"no-flush": True}}}
+            command += ["-blockdev", json.dumps(second), "-device", "virtio-blk-pci,drive=second"]
         for arguments in self._power_on_devices:
             command += arguments
         return command

@@ -4,7 +4,8 @@ never bound, not even in the initramfs."""
 from __future__ import annotations
 
 from terminal import Setup, Terminal
-from waiting import wait_for
+from usb import QemuDevice
+from waiting import Deadline, wait_for
 
 PASSPHRASE = "gate"
 
@@ -15,7 +16,7 @@ cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 10
 cryptsetup open --key-file /root/pass /dev/vdb cryptroot
 mkfs.ext4 -q /dev/mapper/cryptroot
 mount /dev/mapper/cryptroot /mnt
-echo "cryptroot /dev/vdb none luks,initramfs" > /etc/crypttab
+echo "cryptroot /dev/vdb none luks,initramfs,tries=0" > /etc/crypttab
 rm /root/pass
 cp -ax / /mnt
 printf '/dev/mapper/cryptroot / ext4 defaults 0 1\\n' > /mnt/etc/fstab
@@ -28,21 +29,23 @@ cryptsetup close cryptroot
 SETUP = Setup("encrypted", prepare=MOVE_ROOT, second_disk_mb=3072)
 
 
-def wait_console(t: Terminal, text: str, deadline: float = 300.0) -> None:
-    wait_for(lambda: text in t.vm.console_tail(400), f"{text!r} on the console", deadline)
-
-
-def type_passphrase_and_wait(t: Terminal) -> None:
-    wait_console(t, "unlock disk")
-    t.vm.type_text(PASSPHRASE + "\n")
-    t.vm.wait_ready()
-
-
-def boot(t: Terminal, *devices) -> None:
+def boot(t: Terminal, *devices: QemuDevice) -> None:
+    """Boots from the encrypted disk and types the passphrase on the USB keyboard, the only one there is, until it is taken:
+    a key pressed before the question is asked is lost, as it is for a person."""
     t.vm.power_off()
     t.vm.use_guest_initrd()
-    t.vm.start("root=/dev/mapper/cryptroot", [device.arguments() for device in devices], root=False)
-    type_passphrase_and_wait(t)
+    t.vm.start("", [device.arguments() for device in devices], root="/dev/mapper/cryptroot", console="tty0",
+               ps2_keyboard=False)
+    # the kernel's word that a keyboard is there; without it there is no use in typing
+    wait_for(lambda: "QEMU USB Keyboard" in t.vm.console_tail(2000), "the keyboard in the initramfs", 300.0)
+    until = Deadline(600.0)
+    while True:
+        t.vm.type_text(PASSPHRASE + "\n")
+        try:
+            t.vm.wait_ready(60.0)
+            return
+        except TimeoutError:
+            assert not until.over(), "the passphrase was never taken\n" + t.vm.what_it_saw()
 
 
 def expect_unlocked_and_closed(t: Terminal, serial: str) -> None:
