@@ -143,7 +143,14 @@ static int on_open(struct scan *scan, const struct skm_config_token *token)
 
 static char closing(char open)
 {
-	return open == '{' ? '}' : open == '[' ? ']' : ')';
+	switch (open) {
+	case '{':
+		return '}';
+	case '[':
+		return ']';
+	default:
+		return ')';
+	}
 }
 
 /* A bracket or the end of the file, where the innermost value may end. */

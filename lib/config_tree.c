@@ -27,11 +27,13 @@ static char *copy_with_newline(const char *text, size_t len)
 int skm_config_tree_parse(const char *file, const char *text, size_t len, struct skm_config_tree **ret_tree,
 	struct skm_config_error *error)
 {
-	SKM_CLEANUP(skm_free) char *copy = copy_with_newline(text, len);
 	SKM_CLEANUP(skm_config_tree_freep) struct skm_config_tree *tree = calloc(1, sizeof(*tree));
-	if (!copy || !tree)
+	if (!tree)
 		return -ENOMEM;
 	config_init(&tree->config);
+	SKM_CLEANUP(skm_free) char *copy = copy_with_newline(text, len);
+	if (!copy)
+		return -ENOMEM;
 	if (config_read_string(&tree->config, copy) != CONFIG_TRUE) {
 		/* The scan passed it, so this is rare: elements of different types in one array. */
 		int line = config_error_line(&tree->config);

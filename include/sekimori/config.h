@@ -11,7 +11,7 @@
 #include "sekimori/rule.h"
 
 #define SKM_CONFIG_PATH "/etc/sekimori/sekimori.conf"
-#define SKM_CONFIG_BYTES_MAX (256u * 1024u)
+#define SKM_CONFIG_BYTES_MAX ((size_t)256 * 1024)
 
 enum skm_mode { SKM_MODE_ENFORCE, SKM_MODE_AUDIT, SKM_MODE_COUNT_ };
 enum skm_language { SKM_LANGUAGE_JA, SKM_LANGUAGE_EN, SKM_LANGUAGE_COUNT_ };
