@@ -6,7 +6,7 @@
  *   - loses memory on syntax errors near strings (its grammar frees no token it drops), so a daemon that
  * reloads would leak;
  *   - names neither the key nor what it found, and keeps the settings above the error;
- *   - recurses and grows with the nesting.
+ *   - frees its tree by recursion, as deep as the file nests.
  * The grammar is lib/grammar.y of libconfig, without its generosities. A stack of fixed depth stands in for
  * recursion. */
 #include <stdio.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The words of libconfig's language, read as a person reads them. Where libconfig 1.5 (lib/scanner.l) reads
  * something else than a person does, the token is a FAULT:
- *   - a comment or a string that is never closed: libconfig takes the end of the file for its end, so that
- * all settings below it are silently gone;
+ *   - a comment that is never closed: libconfig takes the end of the file for its end, so that all settings
+ * below it are silently gone; likewise the last of several joined strings;
  *   - a string over several lines: almost always a forgotten quotation mark, noticed many lines too late;
- *   - "\x00": libconfig drops it, and "ab\x00" becomes "ab"; other unknown escapes: it keeps the backslash;
+ *   - "\x00": libconfig drops it; other unknown escapes: it keeps the backslash;
  *   - a carriage return alone: an editor may show a new line where libconfig goes on with a comment;
  *   - an integer that does not fit: libconfig 1.5 cuts it to 32 bits without a word;
  *   - "5min" without quotation marks: libconfig reads the number 5 and then a name. */

@@ -190,6 +190,8 @@ Test(refused, syntax)
 		{"usb: {\n reconcile_interval = 5min;\n};", 2, "usb.reconcile_interval", "5min",
 			"quotation marks"},
 		{"usb: {\n mode = \"enforce;\n};\n", 2, "usb.mode", "\"enforce;", "same line"},
+		{"usb: {\n mode = \"enforce;\n register = \"/x\";\n};", 2, "usb.mode", "\"enforce;",
+			"same line"},
 		{"usb: {\n mode = \"enforce", 2, "usb.mode", "\"enforce", "same line"},
 		{"usb: {\n mode \"enforce\";\n};", 2, "usb.mode", "\"enforce\"", "after the name"},
 		{"usb: {\n mode = ;\n};", 2, "usb.mode", ";", "quotation marks"},
