@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds, once, the Debian disk on which every test terminal runs.
+"""Builds, once, the Debian disk on which every test terminal runs, and one more for each package to test.
 
 The result is three files in the cache folder: a raw ext4 disk without partitions, and the kernel and the initrd that
 Debian's own tools made inside it. QEMU is given kernel and initrd directly, so a test can choose the kernel command
 line; the disk is never written, each VM puts a qcow2 overlay above it (see vm.py).
 
+The package to test is installed here, in a chroot, and not in the running terminal: it rebuilds the initrd, which takes
+ten seconds here and ten minutes on the emulated processor. (VM.install_deb() is for testing the installation itself.)
+
 The file names carry a hash of everything that goes into the build, so a changed package list or recipe builds a new
 disk and an old one is never used by mistake. Run as a program it builds the disk, if needed, and prints the paths.
+    image.py [PACKAGE.deb]
 """
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import inspect
 import os
 import re
 import shutil
@@ -66,6 +69,29 @@ chroot "$root" update-initramfs -u -k all
 rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 """
 
+# Turns root.tar into disk, kernel and initrd; $1: size of the disk, $2: a package to install first, or nothing.
+# It runs in mount and process namespaces of its own, so whatever it mounts goes away with it.
+MAKE_DISK = r"""
+set -eu
+mkdir root
+tar -xf "$3" -C root --numeric-owner --exclude='./dev/*'
+if [ -n "$2" ]; then
+    cp "$2" root/root/package.deb
+    mount --rbind /dev root/dev
+    mount -t proc proc root/proc
+    DEBIAN_FRONTEND=noninteractive chroot root apt-get -q -y --no-install-recommends install /root/package.deb
+    umount root/proc
+    umount -R -l root/dev
+    rm root/root/package.deb
+fi
+truncate -s "$1" disk
+mke2fs -q -F -t ext4 -L terminal -d root disk
+cp root/boot/vmlinuz-* kernel
+cp root/boot/initrd.img-* initrd
+chmod 0644 disk kernel initrd
+rm -rf --one-file-system root
+"""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -99,8 +125,11 @@ def say(text: str) -> None:
 
 def recipe_key() -> str:
     """A short hash of all that determines the image's content, save what the mirror has today."""
-    material = "\n".join([SUITE, DISK_SIZE, *sorted(PACKAGES), SETUP, inspect.getsource(_build_into)])
-    return hashlib.sha256(material.encode()).hexdigest()[:12]
+    return _short_hash("\n".join([SUITE, DISK_SIZE, *sorted(PACKAGES), SETUP, MAKE_DISK]).encode())
+
+
+def _short_hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 # ---------------------------------------------------------------------------------------- the host's apt configuration
@@ -173,28 +202,34 @@ def _run(step: str, command: list[str], log: Path, **kwargs) -> None:
         raise ImageError(f"cannot build the image: {step}: {command[0]} exited {done.returncode}\n{tail}")
 
 
-def _build_into(work: Path, image: Image) -> None:
-    """Makes the three files in `work`, then renames them into place, the disk last."""
-    for tool in ("mmdebstrap", "mke2fs", "tar"):
-        if not shutil.which(tool):
-            raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar")
-    log, tar, root = work / "build.log", work / "root.tar", work / "root"
+def _fetch_root(work: Path, target: Path) -> None:
+    """Makes the archive of the whole file system from the mirror's packages."""
     setup = work / "setup"
     setup.write_text("#!/bin/sh\n" + SETUP)
     setup.chmod(0o755)
     _run(f"fetching and unpacking Debian {SUITE} ({len(PACKAGES)} packages and what they need)",
          ["mmdebstrap", "--variant=minbase", "--components=main", "--include=" + ",".join(PACKAGES), *apt_options(),
-          f"--customize-hook={setup} \"$1\"", SUITE, str(tar), *apt_sources()], log)
-    # Without root, fakeroot remembers owners and device nodes from the tar to the file system.
-    prefix = [] if os.geteuid() == 0 else ["fakeroot"]
-    script = ('set -eu; mkdir root; tar -xf root.tar -C root --numeric-owner; rm root.tar; truncate -s "$1" disk; '
-              'mke2fs -q -F -t ext4 -L terminal -d root disk; cp root/boot/vmlinuz-* kernel; '
-              'cp root/boot/initrd.img-* initrd; chmod 0644 kernel initrd; rm -rf root')
-    _run("writing the disk", [*prefix, "sh", "-c", script, "sh", DISK_SIZE], log, cwd=work)
-    if root.exists() or tar.exists():
-        raise ImageError(f"{work}: something was left behind; see {log}")
+          f"--customize-hook={setup} \"$1\"", SUITE, str(work / "root.tar"), *apt_sources()], work / "build.log")
+    os.replace(work / "root.tar", target)
+
+
+def _make_disk(work: Path, root_tar: Path, deb: Path | None, image: Image) -> None:
+    """Makes the image's three files in `work` and renames them into place, the disk last."""
+    prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    if os.geteuid() != 0:
+        prefix += ["--map-root-user", "--map-auto"]
+    _run(f"installing {deb.name} and writing its disk" if deb else "writing the disk",
+         [*prefix, "sh", "-c", MAKE_DISK, "sh", DISK_SIZE, str(deb or ""), str(root_tar)], work / "build.log", cwd=work)
     for name, target in (("kernel", image.kernel), ("initrd", image.initrd), ("disk", image.disk)):
         os.replace(work / name, target)
+
+
+def _drop_old(cache: Path) -> None:
+    """Removes images of packages that nobody has tested for a day: each build of the product makes one."""
+    for disk in cache.glob("*-with-*.disk"):
+        if time.time() - disk.stat().st_mtime > 24 * 3600:
+            for path in cache.glob(disk.stem + ".*"):
+                path.unlink()
 
 
 @contextmanager
@@ -209,26 +244,35 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def ensure_image() -> Image:
-    """Returns the image for the present recipe, building it first if the cache lacks it (some minutes)."""
-    cache, key = cache_dir(), recipe_key()
-    image = Image(*(cache / f"{SUITE}-{key}.{kind}" for kind in ("disk", "kernel", "initrd")))
+def ensure_image(deb: Path | None = None) -> Image:
+    """Returns the image of plain Debian, or of Debian with a package installed; builds what the cache lacks."""
+    for tool in ("mmdebstrap", "mke2fs", "tar", "unshare"):
+        if not shutil.which(tool):
+            raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar util-linux")
+    cache, base = cache_dir(), f"{SUITE}-{recipe_key()}"
+    name = f"{base}-with-{_short_hash(deb.read_bytes())}" if deb else base
+    image = Image(*(cache / f"{name}.{kind}" for kind in ("disk", "kernel", "initrd")))
+    root_tar = cache / f"{base}.tar"
     if image.exists():
+        os.utime(image.disk)
         return image
-    with _lock(cache / f"{SUITE}-{key}.lock"):
+    with _lock(cache / "building.lock"):
         if not image.exists():
             began = time.monotonic()
             with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
-                os.chmod(work, 0o755)       # mmdebstrap's unshare mode enters it as another user
-                _build_into(Path(work), image)
+                os.chmod(work, 0o755)       # without root, mmdebstrap's hooks enter it as another user
+                if not root_tar.exists():
+                    _fetch_root(Path(work), root_tar)
+                _make_disk(Path(work), root_tar, deb.resolve() if deb else None, image)
             say(f"built in {time.monotonic() - began:.0f} s: {image.disk}")
+            _drop_old(cache)
     return image
 
 
 def main() -> int:
     try:
-        image = ensure_image()
-    except ImageError as error:
+        image = ensure_image(Path(sys.argv[1]) if sys.argv[1:] else None)
+    except (ImageError, OSError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
     print(f"disk={image.disk}\nkernel={image.kernel}\ninitrd={image.initrd}")

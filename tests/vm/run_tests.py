@@ -14,6 +14,7 @@ import argparse
 import fnmatch
 import importlib.util
 import inspect
+import signal
 import sys
 import time
 import traceback
@@ -136,6 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not scenarios:
         print("no scenario fits", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the VM is cleared away
     options.logs.mkdir(parents=True, exist_ok=True)
     try:
         ensure_image()

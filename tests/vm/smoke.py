@@ -4,7 +4,11 @@
 
 A test that finds no block device is worth something only if its detector finds one where there is one.
 """
+import os
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -12,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import descriptors as d             # noqa: E402
 from media import SECRET            # noqa: E402
 from terminal import BARE, Setup, Terminal      # noqa: E402
+from waiting import wait_for        # noqa: E402
 
 SETUP = BARE
 SHUT = Setup("bare-shut", install=False, prepare="""
@@ -61,7 +66,6 @@ def test_uas_disk_appears(t: Terminal) -> None:
 def test_card_reader_shows_its_medium_later(t: Terminal) -> None:
     with t.usb.card_reader(medium=False) as reader:
         size = lambda: t.run("blockdev --getsize64 /dev/sda")[1].strip()        # noqa: E731
-        from waiting import wait_for
         wait_for(lambda: "sda" in t.state()["block"], "the reader's disk")
         assert size() in ("", "0")
         reader.put_in()
@@ -88,7 +92,6 @@ def test_network_adapter_appears(t: Terminal) -> None:
 
 
 def test_serial_adapter_carries_data(t: Terminal) -> None:
-    from waiting import wait_for
     with t.watch_devices() as seen, t.usb.serial_adapter() as adapter:
         t.wait_seen(seen, lambda seen: "ttyUSB0" in seen.tty, "a serial line")
         t.check("sleep 0; echo leak > /dev/ttyUSB0")
@@ -96,7 +99,6 @@ def test_serial_adapter_carries_data(t: Terminal) -> None:
 
 
 def test_smart_card_reader_appears(t: Terminal) -> None:
-    from waiting import wait_for
     with t.usb.smart_card_reader():
         wait_for(lambda: any(entry["class"].startswith("0b") for entry in t.state()["interfaces"]), "class 0b")
 
@@ -110,7 +112,6 @@ def test_keyboard_mouse_tablet_behind_a_hub(t: Terminal) -> None:
 
 
 def test_typing_and_screenshot(t: Terminal) -> None:
-    from waiting import wait_for
     t.check("systemctl restart getty@tty1")
     wait_for(lambda: "agetty" in t.check("ps -o comm= -t tty1 || true"), "the login prompt")
     with t.usb.tablet():
@@ -197,22 +198,21 @@ def test_crafted_nonsense(t: Terminal) -> None:
     """Descriptors that contradict themselves reach the kernel byte for byte."""
     storage = d.interface(0, "08:06:50", d.BULK_PAIR)
     whole = d.configuration([storage])
-    for number, config in enumerate([d.configuration([storage], total_length=0xFFFF), whole[:20], whole[:9],
-                                     d.configuration([storage], interface_count=7),
-                                     whole + b"\x00\x04" + bytes(40), d.configuration([storage], extra=b"\xff\x24" * 9),
-                                     d.configuration([storage], extra=b"\x03\x24\x00" * 21000)]):
-        serial = f"ODD{number}"
-        with t.usb.crafted(configs=[config], serial=serial) as device:
-            from waiting import wait_for
-            wait_for(lambda: device.heard()["asked"].get("config:0"), f"the kernel to ask for configuration {number}")
-            found = wait_for(lambda: t.find_usb(serial=serial) or "not able" * (len(config) < 9), f"device {number}")
-            print(f"     {serial}: {len(config)} bytes given, the kernel keeps "
-                  f"{len(found['descriptors']) // 2 if isinstance(found, dict) else 0}", flush=True)
+    cases = {"too long a length": d.configuration([storage], total_length=0xFFFF),
+             "cut in an endpoint": whole[:20], "cut after the head": whole[:9],
+             "seven interfaces, of which one": d.configuration([storage], interface_count=7),
+             "a descriptor of length zero": d.configuration([storage], extra=b"\x00\x04" + bytes(40)),
+             "lengths beyond the end": d.configuration([storage], extra=b"\xff\x24" * 9),
+             "63 KB": d.configuration([storage], extra=b"\x03\x24\x00" * 21000)}
+    for name, config in cases.items():
+        with t.usb.crafted(configs=[config], serial=name) as device:
+            found = t.wait_usb(serial=name)
+            assert bytes.fromhex(found["descriptors"])[18:].startswith(config), name
+            assert device.heard()["asked"]["config:0"] >= 1
 
 
 def test_crafted_device_that_changes_its_mind(t: Terminal) -> None:
     """A keyboard that says it is a stick when it is asked again, after a reset."""
-    from waiting import wait_for
     hid = d.configuration([d.interface(0, "03:01:01", d.INTERRUPT_IN, extra=d.hid_extra(4))])
     disk = d.configuration([d.interface(0, "08:06:50", d.BULK_PAIR)])
     with t.usb.crafted(configs=[[hid, hid, disk]], serial="JANUS", hid_report="0501a1c0", storage=True):
@@ -260,7 +260,6 @@ def test_stick_present_at_power_on_stays_shut(t: Terminal) -> None:
 # ------------------------------------------------------------------------------------- the terminal itself
 
 def test_snapshot_forgets_and_clock_is_right(t: Terminal) -> None:
-    import time
     t.check("touch /root/forget /run/forget && sync")
     t.restore()
     assert t.run("ls /root/forget /run/forget")[0] != 0
@@ -275,14 +274,64 @@ def test_stick_present_at_power_on(t: Terminal) -> None:
     assert len([name for name in t.state()["block"] if len(name) == 3]) == 2
 
 
-def test_power_cut_and_new_initrd(t: Terminal) -> None:
+def test_power_cut(t: Terminal) -> None:
     t.check("echo kept > /root/kept && sync && echo lost > /root/lost")
-    t.check("printf 'print-me-early\\n' > /etc/initramfs-tools/conf.d/marker && update-initramfs -u", deadline=900.0)
-    t.vm.use_guest_initrd()
     t.vm.hard_reset()
     assert t.check("cat /root/kept") == "kept\n"
+    assert t.run("cat /root/lost")[1] != "lost\n"
+
+
+def test_initrd_made_by_the_terminal_is_booted(t: Terminal) -> None:
+    script = "/etc/initramfs-tools/scripts/init-bottom/mark"
+    t.vm.put_file(b"#!/bin/sh\n[ \"$1\" = prereqs ] || echo rig-mark > /run/rig-mark\n", script, 0o755)
+    t.vm.use_quick_initramfs()
+    t.check("update-initramfs -u", deadline=1800.0)
+    t.vm.use_guest_initrd()
+    t.vm.reboot()
+    assert t.check("cat /run/rig-mark") == "rig-mark\n"
+
+
+# ------------------------------------------------------------------------------------- a package
+
+@on(Setup("package"))
+def test_package_is_in_the_image_and_in_its_initrd(t: Terminal) -> None:
+    assert t.check("cat /usr/share/rig-probe") == "probe\n"
+    assert t.check("cat /run/rig-mark") == "rig-mark\n"
+    t.check("mkdir -p /var/log/sekimori/agent")
+    line = '{"event":"EXPORT_DENIED","peripheral_device":{"serial_number":"S1"}}'
+    t.check(f"echo '{line}' > /var/log/sekimori/agent/1.jsonl; printf '{{\"half' >> /var/log/sekimori/agent/1.jsonl")
+    assert t.wait_record(event="EXPORT_DENIED", serial="S1")
+    assert t.find_record(event="EXPORT_DENIED", serial="S2") is None
+
+
+def test_package_can_be_installed_in_the_running_terminal(t: Terminal) -> None:
+    t.vm.use_quick_initramfs()
+    t.vm.install_deb(PACKAGE)
+    assert t.check("cat /usr/share/rig-probe") == "probe\n"
+
+
+PACKAGE = Path(tempfile.gettempdir()) / f"rig-probe-{os.getuid()}.deb"
+
+
+def build_package() -> None:
+    """A package that depends on what Sekimori depends on, and puts a script into the initrd."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        script = root / "usr/share/initramfs-tools/scripts/init-bottom/rig-mark"
+        for path, text in (
+                (root / "DEBIAN/control", "Package: rig-probe\nVersion: 1\nArchitecture: all\nMaintainer: rig <r@x>\n"
+                 "Depends: libudev1, libconfig9, libsodium23, libjansson4\nDescription: proves the rig\n"),
+                (root / "DEBIAN/triggers", "activate-noawait update-initramfs\n"),
+                (root / "usr/share/rig-probe", "probe\n"),
+                (script, '#!/bin/sh\n[ "$1" = prereqs ] || echo rig-mark > /run/rig-mark\n')):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        script.chmod(0o755)
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", folder, str(PACKAGE)], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": "1"})
 
 
 if __name__ == "__main__":
     from run_tests import main
-    sys.exit(main([*sys.argv[1:], str(Path(__file__).resolve())]))
+    build_package()
+    sys.exit(main(["--deb", str(PACKAGE), *sys.argv[1:], str(Path(__file__).resolve())]))

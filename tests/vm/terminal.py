@@ -22,7 +22,7 @@ SNAPSHOT = "ready"
 class Setup:
     """What a scenario needs before it begins. Scenarios with an equal Setup share one boot and one snapshot."""
     name: str
-    install: bool = True                # install the package given by --deb
+    install: bool = True                # with the package given by --deb
     kernel_args: str = ""
     memory_mb: int = 1024
     prepare: str = ""                   # shell commands after the installation, before the snapshot
@@ -30,7 +30,7 @@ class Setup:
 
 
 BARE = Setup("bare", install=False)     # Debian without Sekimori
-AGENT = Setup("agent")                  # Sekimori as a user has it: installed, then rebooted once
+AGENT = Setup("agent")                  # Sekimori as a user has it, after the first boot
 
 
 @dataclass
@@ -89,16 +89,12 @@ class Terminal:
     @contextmanager
     def running(cls, setup: Setup, deb: Path | None, log_dir: Path) -> Iterator["Terminal"]:
         """Boots a terminal, brings it into the state that `setup` describes, and takes the snapshot."""
-        with VM(ensure_image(), setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
+        assert deb or not setup.install, f"the scenarios of {setup.name!r} need --deb FILE"
+        with VM(ensure_image(deb if setup.install else None), setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
             terminal = cls(vm, setup)
             vm.start(setup.kernel_args)
             vm.wait_ready()
             terminal.usb.install_helpers()
-            if setup.install:
-                assert deb is not None, f"the scenarios of {setup.name!r} need --deb FILE"
-                vm.install_deb(deb)
-                vm.use_guest_initrd()
-                vm.reboot()
             if setup.prepare:
                 vm.check(setup.prepare, deadline=600.0)
             vm.save_snapshot(SNAPSHOT)
