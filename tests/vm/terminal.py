@@ -81,6 +81,7 @@ class Terminal:
 
     def __init__(self, vm: VM, setup: Setup) -> None:
         self.vm, self.setup = vm, setup
+        self.deb: Path | None = None        # the package under test, for a scenario that installs it again
         self.usb = Usb(vm)
 
     # --------------------------------------------------------------------------------------------- life
@@ -92,6 +93,7 @@ class Terminal:
         assert deb or not setup.install, f"the scenarios of {setup.name!r} need --deb FILE"
         with VM(ensure_image(deb if setup.install else None), setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
             terminal = cls(vm, setup)
+            terminal.deb = deb
             vm.start(setup.kernel_args)
             vm.wait_ready()
             terminal.usb.install_helpers()

@@ -96,10 +96,11 @@ def test_keyboard_plugged_while_dead_works_afterwards(t: Terminal) -> None:
 
 def test_upgraded(t: Terminal) -> None:
     """The package is installed over itself while a stick is plugged in and out."""
-    t.usb.gadget("storage", serial="UP").create()
+    assert t.deb
+    t.vm.put_file(t.deb, "/root/sekimori.deb")
     with t.watch_devices() as seen:
         stick = t.usb.gadget("storage", serial="UPGRADE", port=1).plug()
-        process = t.vm.spawn("dpkg -i /root/*.deb > /root/upgrade.log 2>&1; echo $? > /root/upgrade.code")
+        process = t.vm.spawn("dpkg -i /root/sekimori.deb > /root/upgrade.log 2>&1; echo $? > /root/upgrade.code")
         while not t.run("test -s /root/upgrade.code")[0] == 0:
             stick.cycle(5)
         assert t.check("cat /root/upgrade.code").strip() == "0", t.check("cat /root/upgrade.log")
