@@ -140,8 +140,7 @@ static bool shows_only_hid(const struct skm_device *device)
 }
 
 /* One configuration; moves the cursor behind it. */
-static enum skm_descriptor_state read_configuration(
-	struct skm_device *device, struct cursor *rest, bool is_last)
+static enum skm_descriptor_state read_configuration(struct skm_device *device, struct cursor *rest)
 {
 	if (rest->len < CONFIGURATION_BYTES)
 		return SKM_DESCRIPTOR_TRUNCATED;
@@ -153,7 +152,7 @@ static enum skm_descriptor_state read_configuration(
 
 	bool is_short = total > rest->len;
 	if (is_short) {
-		if (!is_last || rest->len < head_length)
+		if (rest->len < head_length)
 			return SKM_DESCRIPTOR_TRUNCATED;
 		total = rest->len;
 	}
@@ -190,7 +189,7 @@ static enum skm_descriptor_state read_all(struct skm_device *device, const uint8
 
 	struct cursor rest = {bytes + DEVICE_BYTES, len - DEVICE_BYTES};
 	for (unsigned i = 0; i < announced; i++) {
-		enum skm_descriptor_state state = read_configuration(device, &rest, i + 1 == announced);
+		enum skm_descriptor_state state = read_configuration(device, &rest);
 		if (state != SKM_DESCRIPTOR_OK)
 			return state;
 	}

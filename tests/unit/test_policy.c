@@ -307,6 +307,9 @@ Test(policy, criteria, .fini = finish)
 		{"allow r interfaces=08:06:62,08:06:50", "1.0 08:06:50, 1.0 08:06:62", "allow", "r", "yy"},
 		{"allow r interfaces=08:06:50", "1.0 08:06:50, 1.1 08:06:50, 2.0 08:06:50", "allow", "r",
 			"yyy"},
+		/* a set: neither order nor number counts */
+		{"allow r interfaces=03:01:01,08:06:50", "1.0 08:06:50, 1.1 03:01:01, 1.2 08:06:50", "allow",
+			"r", "yyy"},
 		/* all that are named must hold */
 		{"allow r vid_pid=0781:5581 serial=S hash=h port=1-2 connect=hotplug class=08 interfaces=08:06:50",
 			"1.0 08:06:50", "allow", "r", "y"},

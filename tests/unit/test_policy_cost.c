@@ -199,3 +199,32 @@ Test(policy_cost, equal_rules_are_one)
 	(void)skm_policy_free(policy);
 	skm_rule_set_finish(&rules);
 }
+
+/* Anybody can compute a serial whose hash is that of a registered one. It costs a comparison and opens
+ * nothing. */
+Test(policy_cost, collisions_open_nothing)
+{
+	struct skm_rule_set rules = {0};
+	struct skm_policy *policy;
+	struct values values;
+	struct skm_rule rule;
+	for (unsigned i = 0; i < 100000; i++) {
+		fill_rule(SKM_RULE_SERIAL, i, &values, &rule);
+		cr_assert_eq(skm_rule_set_add(&rules, &rule), 0);
+	}
+	cr_assert_eq(skm_policy_compile(&rules, &policy), 0);
+	static struct skm_device device;
+	fill_device(SKM_RULE_SERIAL, 0, &device);
+	uint64_t collisions = 0;
+	for (unsigned i = 0; i < 400000; i++) {
+		(void)snprintf(device.serial, sizeof(device.serial), "unknown%u", i);
+		struct skm_decision decision;
+		struct skm_policy_cost cost;
+		skm_policy_judge_counted(policy, &device, &(struct skm_judge_context){0}, &decision, &cost);
+		cr_assert_eq(decision.verdict, SKM_VERDICT_DENY, "%s", device.serial);
+		collisions += cost.comparisons;
+	}
+	cr_assert_gt(collisions, 0, "no two hashes met: try more serials, or this proves nothing");
+	(void)skm_policy_free(policy);
+	skm_rule_set_finish(&rules);
+}

@@ -144,6 +144,9 @@ static const struct {
 	{"quote not closed", HEADER "a,\"x,0781:5581,S1", 2, "reason", NULL},
 	{"quote not closed, more lines", HEADER "a,\"x,0781:5581,S1\nb,y,,S2\n", 2, "reason", NULL},
 	{"line break in quotes", HEADER "a,\"x\ny\",0781:5581,S1\n", 2, "reason", "x"},
+	{"too few fields, the first one empty", HEADER ",x\n", 2, "", "2"},
+	{"tab at the end of a line", HEADER "a,x,0781:5581,S1\t\n", 2, "serial", "S1"},
+	{"a letter behind a quote at the end of a line", HEADER "a,x,0781:5581,\"S1\"y\n", 2, "serial", "S1"},
 	{"tab", HEADER "a,x\ty,0781:5581,S1\n", 2, "reason", "x"},
 	{"old Macintosh line ends", "id,reason,serial\ra,x,S1\r", 1, "", "serial"},
 	{"separated by semicolons", "id;reason;serial\na;x;S1\n", 1, "id;reason;serial", "id;reason;serial"},
@@ -212,12 +215,12 @@ Test(register, lengths, .fini = finish)
 /* What is found may be long and hostile: it is cut between characters and holds no control character. */
 Test(register, found_is_printable, .fini = finish)
 {
-	char text[2048] = "id,reason,vid_pid\na,x,";
+	char text[2048] = "id,reason,vid_pid\na,x,xx";
 	for (size_t i = 0; i < 100; i++)
 		strcat(text, "漢");
 	cr_assert_eq(parse(text), SKM_REGISTER_INVALID);
-	cr_assert_eq(strlen(error.found), 255);
-	cr_assert_str_eq(error.found + 252, "漢");
+	cr_assert_eq(strlen(error.found), 2 + 84 * 3);
+	cr_assert_str_eq(error.found + 2 + 83 * 3, "漢");
 
 	cr_assert_eq(skm_register_parse("reg\x1b[2J\xff.csv", "x", 1, &set, &error), SKM_REGISTER_INVALID);
 	cr_assert_str_eq(error.file, "reg?[2J?.csv");
@@ -225,6 +228,12 @@ Test(register, found_is_printable, .fini = finish)
 		strcat(text, "a");
 	cr_assert_eq(parse(text), SKM_REGISTER_INVALID);
 	cr_assert_str_eq(error.key, "vid_pid", "longer than any field");
+	cr_assert(strstr(error.allowed, "511"), "%s", error.allowed);
+	strcpy(text, "id,reason,vid_pid\na,\"");
+	memset(text + strlen(text), 'a', 512);
+	cr_assert_eq(parse(text), SKM_REGISTER_INVALID);
+	cr_assert_str_eq(error.key, "reason", "the same in quotation marks");
+	cr_assert(strstr(error.allowed, "511"), "%s", error.allowed);
 }
 
 Test(register, appends_or_leaves_alone, .fini = finish)
