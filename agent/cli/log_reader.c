@@ -18,6 +18,7 @@
 #include "sekimori/parse.h"
 
 struct skm_log_reader {
+	char *path; /* of the folder */
 	int folder_fd;
 	int watch_fd;
 	int segment_fd;	   /* -1 = none open */
@@ -36,9 +37,26 @@ void skm_log_reader_freep(struct skm_log_reader **reader)
 	skm_fd_close(&(*reader)->folder_fd);
 	skm_fd_close(&(*reader)->watch_fd);
 	skm_fd_close(&(*reader)->segment_fd);
+	free((*reader)->path);
 	free((*reader)->buf);
 	free(*reader);
 	*reader = NULL;
+}
+
+/* Both the folder and the one above it: a folder that somebody holds open reports its own removal only when
+ * it is closed. */
+static int watch(const struct skm_log_reader *reader)
+{
+	SKM_CLEANUP(skm_free) char *above = NULL;
+	if (asprintf(&above, "%s/..", reader->path) < 0) {
+		above = NULL;
+		return -ENOMEM;
+	}
+	if (inotify_add_watch(reader->watch_fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR) < 0 ||
+		inotify_add_watch(
+			reader->watch_fd, reader->path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return -errno;
+	return 0;
 }
 
 int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
@@ -47,8 +65,9 @@ int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
 	if (!reader)
 		return -ENOMEM;
 	*reader = (struct skm_log_reader){.folder_fd = -1, .watch_fd = -1, .segment_fd = -1};
+	reader->path = strdup(folder);
 	reader->buf = malloc(SKM_LOG_LINE_MAX);
-	if (!reader->buf)
+	if (!reader->path || !reader->buf)
 		return -ENOMEM;
 	reader->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (reader->folder_fd < 0)
@@ -56,9 +75,9 @@ int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
 	reader->watch_fd = inotify_init1(IN_CLOEXEC);
 	if (reader->watch_fd < 0)
 		return -errno;
-	if (inotify_add_watch(reader->watch_fd, folder,
-		    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
-		return -errno;
+	int r = watch(reader);
+	if (r < 0)
+		return r;
 	*ret_reader = reader;
 	reader = NULL;
 	return 0;
@@ -247,18 +266,21 @@ int skm_log_reader_next(struct skm_log_reader *reader, const char **ret_line, si
 	}
 }
 
+/* What was opened under that name is what stands there now: neither removed, renamed, nor mounted over. */
+static int check_folder(const struct skm_log_reader *reader)
+{
+	struct stat opened;
+	struct stat present;
+	if (fstat(reader->folder_fd, &opened) < 0 || stat(reader->path, &present) < 0)
+		return -errno;
+	return opened.st_dev == present.st_dev && opened.st_ino == present.st_ino ? 0 : -ENOENT;
+}
+
 int skm_log_reader_wait(struct skm_log_reader *reader)
 {
+	/* What happened does not matter: whoever is woken reads on, and then sees. */
 	_Alignas(struct inotify_event) char events[4096];
-	ssize_t n = read(reader->watch_fd, events, sizeof(events));
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
-		struct inotify_event event;
-		memcpy(&event, events + at, sizeof(event));
-		if (event.mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT))
-			return -ENOENT;
-		at += sizeof(event) + event.len;
-	}
-	return 0;
+	if (read(reader->watch_fd, events, sizeof(events)) < 0 && errno != EINTR)
+		return -errno;
+	return check_folder(reader);
 }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "record_view.h"
+#include "sekimori/record.h"
+
+/* The line that the agent really writes: reader and writer are tested against each other, not against a copy.
+ */
+static size_t format_refusal(char line[SKM_RECORD_LINE_MAX])
+{
+	static struct skm_record record;
+	skm_record_init(&record, SKM_EVENT_EXPORT_DENIED);
+	record.outcome = SKM_OUTCOME_BLOCKED;
+	record.time.realtime_usec = 1795218600123000;
+	strcpy(record.terminal_number, "T-1");
+	strcpy(record.user, "sato");
+	strcpy(record.login_user, "suzuki");
+	record.has_device = true;
+	strcpy(record.device.port, "1-2");
+	record.device.vendor_id = 0x0781;
+	record.device.product_id = 0x55ab;
+	strcpy(record.device.product, "Ultra \x1b[2J");
+	strcpy(record.device.serial, "S1");
+	record.decision.kind = SKM_KIND_STORAGE;
+	strcpy(record.decision.rule, "builtin:default-deny");
+	strcpy(record.decision.reason, "not registered");
+	return skm_record_format(&record, line);
+}
+
+static struct skm_record_view view_refusal(void)
+{
+	static char line[SKM_RECORD_LINE_MAX];
+	struct skm_record_view view;
+	size_t len = format_refusal(line);
+	cr_assert_eq(skm_record_view_parse(line, len - 1, &view), 0);
+	return view;
+}
+
+Test(record_view, what_the_agent_writes_is_read)
+{
+	struct skm_record_view view = view_refusal();
+	cr_expect_eq(view.time_ms, 1795218600123);
+	cr_expect_str_eq(view.event, "EXPORT_DENIED");
+	cr_expect_str_eq(view.severity, "warning");
+	cr_expect_str_eq(view.outcome, "blocked");
+	cr_expect_str_eq(view.terminal, "T-1");
+	cr_expect_str_eq(view.user, "sato");
+	cr_expect_str_eq(view.login_user, "suzuki");
+	cr_expect_str_eq(view.operator_id, "", "null reads as nothing");
+	cr_expect_str_eq(view.rule, "builtin:default-deny");
+	cr_expect_str_eq(view.reason, "not registered");
+	cr_expect(view.has_device);
+	cr_expect_str_eq(view.kind, "mass-storage");
+	cr_expect_str_eq(view.vid_pid, "0781:55ab");
+	cr_expect_str_eq(view.serial, "S1");
+	cr_expect_str_eq(view.port, "1-2");
+	skm_record_view_finish(&view);
+}
+
+Test(record_view, what_is_no_record_is_told)
+{
+	const char *const broken[] = {
+		"",
+		"x",
+		"{",
+		"[]",
+		"null",
+		"{}",
+		"{\"time\":1}",
+		"{\"event\":\"AGENT_START\"}",
+		"{\"time\":\"1\",\"event\":\"AGENT_START\"}",
+		"{\"time\":1.5,\"event\":\"AGENT_START\"}",
+		"{\"time\":1,\"event\":\"\"}",
+		"{\"time\":1,\"event\":7}",
+		"{\"time\":1,\"event\":\"A\"} trailing",
+		"{\"time\":1,\"event\":\"A\",\"event\":\"B\"}",
+		"{\"time\":1,\"event\":\"\\u0000\"}",
+		"{\"time\":1,\"event\":\"\xff\"}",
+		"{\"time\":99999999999999999999,\"event\":\"A\"}",
+	};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(broken); i++) {
+		struct skm_record_view view;
+		cr_expect_eq(skm_record_view_parse(broken[i], strlen(broken[i]), &view),
+			SKM_RECORD_VIEW_BROKEN, "%s", broken[i]);
+	}
+}
+
+Test(record_view, members_of_a_wrong_type_read_as_nothing)
+{
+	const char line[] = "{\"time\":-1,\"event\":\"A\",\"actor\":[],\"policy\":\"x\",\"terminal\":1,"
+			    "\"peripheral_device\":[1],\"count\":\"many\",\"detail\":{}}";
+	struct skm_record_view view;
+	char out[512] = "";
+	cr_assert_eq(skm_record_view_parse(line, sizeof(line) - 1, &view), 0);
+	cr_expect_str_eq(view.user, "");
+	cr_expect_str_eq(view.rule, "");
+	cr_expect_not(view.has_device);
+	FILE *file = fmemopen(out, sizeof(out), "w");
+	skm_record_view_print(file, SKM_LANGUAGE_EN, &view);
+	(void)fclose(file);
+	cr_expect_not_null(strstr(out, "] A"), "an event that we do not know is shown by its id: %s", out);
+	skm_record_view_finish(&view);
+}
+
+Test(record_view, each_filter_accepts_and_refuses)
+{
+	struct skm_record_view view = view_refusal();
+	struct skm_record_filter filter = SKM_RECORD_FILTER_ALL;
+	cr_expect(skm_record_filter_accepts(&filter, &view));
+
+	filter.since_ms = view.time_ms;
+	filter.until_ms = view.time_ms + 1;
+	cr_expect(skm_record_filter_accepts(&filter, &view), "since is included");
+	filter.until_ms = view.time_ms;
+	cr_expect_not(skm_record_filter_accepts(&filter, &view), "until is not");
+	filter = SKM_RECORD_FILTER_ALL;
+	filter.since_ms = view.time_ms + 1;
+	cr_expect_not(skm_record_filter_accepts(&filter, &view));
+
+	filter = SKM_RECORD_FILTER_ALL;
+	filter.has_events = true;
+	cr_expect_not(skm_record_filter_accepts(&filter, &view));
+	filter.events[SKM_EVENT_EXPORT_DENIED] = true;
+	cr_expect(skm_record_filter_accepts(&filter, &view));
+
+	filter = SKM_RECORD_FILTER_ALL;
+	filter.severity_min = SKM_SEVERITY_WARNING;
+	cr_expect(skm_record_filter_accepts(&filter, &view));
+	filter.severity_min = SKM_SEVERITY_ALERT;
+	cr_expect_not(skm_record_filter_accepts(&filter, &view));
+	skm_record_view_finish(&view);
+}
+
+Test(record_view, each_word_to_search_by_accepts_and_refuses)
+{
+	struct skm_record_view view = view_refusal();
+	const struct {
+		size_t offset;
+		const char *right, *wrong;
+	} words[] = {
+		{offsetof(struct skm_record_filter, user), "sato", "sat"},
+		{offsetof(struct skm_record_filter, user), "suzuki", "tanaka"},
+		{offsetof(struct skm_record_filter, vid_pid), "0781:55AB", "0781:55ac"},
+		{offsetof(struct skm_record_filter, serial), "S1", "s1"},
+		{offsetof(struct skm_record_filter, port), "1-2", "1-2.1"},
+		{offsetof(struct skm_record_filter, outcome), "blocked", "allowed"},
+	};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(words); i++) {
+		struct skm_record_filter filter = SKM_RECORD_FILTER_ALL;
+		const char **member = (const char **)(void *)((char *)&filter + words[i].offset);
+		*member = words[i].right;
+		cr_expect(skm_record_filter_accepts(&filter, &view), "%s", words[i].right);
+		*member = words[i].wrong;
+		cr_expect_not(skm_record_filter_accepts(&filter, &view), "%s", words[i].wrong);
+	}
+	skm_record_view_finish(&view);
+}
+
+Test(record_view, people_read_it_in_their_language_and_unharmed)
+{
+	struct skm_record_view view = view_refusal();
+	char ja[2048] = "";
+	char en[2048] = "";
+	FILE *file = fmemopen(ja, sizeof(ja), "w");
+	skm_record_view_print(file, SKM_LANGUAGE_JA, &view);
+	(void)fclose(file);
+	file = fmemopen(en, sizeof(en), "w");
+	skm_record_view_print(file, SKM_LANGUAGE_EN, &view);
+	(void)fclose(file);
+	cr_expect_not_null(strstr(ja, "[警告] 持ち出し試行を遮断  利用者 sato"), "%s", ja);
+	cr_expect_not_null(strstr(ja, "規則 builtin:default-deny  理由 not registered"), "%s", ja);
+	cr_expect_not_null(strstr(en, "[warning] export attempt blocked  user sato"), "%s", en);
+	cr_expect_not_null(strstr(en, "mass storage 0781:55ab"), "%s", en);
+	cr_expect_null(strchr(en, '\x1b'));
+	skm_record_view_finish(&view);
+}
