@@ -295,7 +295,8 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 	uint64_t expirations;
 	(void)!read(agent->clock_fd, &expirations, sizeof(expirations));
 	uint64_t suspended = suspended_usec(agent);
-	if (suspended > agent->suspended_usec + SKM_USEC_PER_SEC / 100) {
+	/* more than a second: the two clocks are read one after the other, and a busy machine may pause in between */
+	if (suspended > agent->suspended_usec + SKM_USEC_PER_SEC) {
 		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend", "slept for %" PRIu64 " s",
 			(suspended - agent->suspended_usec) / SKM_USEC_PER_SEC);
 		reconcile(agent);
