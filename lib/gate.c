@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reads and closes the kernel's own gate through sysfs. Everything is written only where it is needed and always read back,
- * because the kernel takes 3 for "allow all" and does not complain. Used by the daemon, by the early boot unit, and for
- * reading by the command when no daemon answers. */
+/* Reads and closes the kernel's own gate through sysfs. Everything is written only where it is needed and
+ * always read back, because the kernel takes 3 for "allow all" and does not complain. Used by the daemon, by
+ * the early boot unit, and for reading by the command when no daemon answers. */
 #include "sekimori/gate.h"
 
 #include <dirent.h>
@@ -24,7 +24,8 @@ static int open_below(const char *sys_root, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A small number in a sysfs file: "0\n", "-1\n". -1 also stands for "cannot be read", which is never closed. */
+/* A small number in a sysfs file: "0\n", "-1\n". -1 also stands for "cannot be read", which is never closed.
+ */
 static int read_number(int dirfd, const char *name)
 {
 	char text[16];
@@ -88,11 +89,13 @@ static int for_each_controller(const char *sys_root, struct skm_gate_state *stat
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (!is_controller_name(entry->d_name))
 			continue;
-		if (state->controller_count == SKM_CONTROLLERS_MAX || strlen(entry->d_name) >= sizeof(state->controllers[0].name)) {
+		if (state->controller_count == SKM_CONTROLLERS_MAX ||
+			strlen(entry->d_name) >= sizeof(state->controllers[0].name)) {
 			state->has_more = true;
 			continue;
 		}
-		SKM_CLEANUP(skm_fd_close) int hub = openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		SKM_CLEANUP(skm_fd_close)
+		int hub = openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (hub >= 0)
 			read_controller(hub, entry->d_name, &state->controllers[state->controller_count++]);
 	}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Composition root: builds the parts, wires their callbacks, runs the loop, takes them down in reverse.
  *
- * One round of the loop: events and results change the gatekeeper's state and queue jobs and records; at its end the jobs go
- * to the workers and the records of the whole round are stored with one write and one fdatasync. */
+ * One round of the loop: events and results change the gatekeeper's state and queue jobs and records; at its
+ * end the jobs go to the workers and the records of the whole round are stored with one write and one
+ * fdatasync. */
 #include "agent.h"
 
 #include <fcntl.h>
@@ -26,7 +27,8 @@
 #define LOOK_AGAIN_MS 50u /* several events of one device are one look */
 #define LOG_RETRY_MS 5000u
 
-static const char *const role_groups[] = {"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver", "sekimori-admin"};
+static const char *const role_groups[] = {
+	"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver", "sekimori-admin"};
 
 struct agent {
 	const struct skm_agent_options *options;
@@ -52,7 +54,8 @@ struct agent {
 	bool look_again_is_armed;
 };
 
-/* ---- records ------------------------------------------------------------------------------------------------------- */
+/* ---- records
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void stamp(void *user, struct skm_record *record)
 {
@@ -87,8 +90,8 @@ static int on_flush(void *user)
 }
 
 SKM_PRINTF(5, 6)
-static void record_fact(struct agent *agent, enum skm_event event, enum skm_outcome outcome, const char *object,
-	const char *detail, ...)
+static void record_fact(struct agent *agent, enum skm_event event, enum skm_outcome outcome,
+	const char *object, const char *detail, ...)
 {
 	struct skm_record record;
 	skm_record_init(&record, event);
@@ -112,10 +115,13 @@ static void flush_round(struct agent *agent)
 	skm_stream_get_state(agent->stream, &state);
 	bool is_failing = r < 0 || state.is_failing;
 	if (is_failing && !agent->log_was_failing)
-		skm_log(SKM_SEVERITY_ALERT, "cannot store audit records in %s: %s; the gate stays closed, %" PRIu64 " wait in memory",
+		skm_log(SKM_SEVERITY_ALERT,
+			"cannot store audit records in %s: %s; the gate stays closed, %" PRIu64
+			" wait in memory",
 			agent->options->log_folder, state.error, state.pending);
 	if (!is_failing && agent->log_was_failing) {
-		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s", agent->options->log_folder);
+		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s",
+			agent->options->log_folder);
 		skm_gatekeeper_log_resumed(agent->gatekeeper);
 	}
 	if (is_failing != agent->log_was_failing)
@@ -123,10 +129,11 @@ static void flush_round(struct agent *agent)
 	agent->log_was_failing = is_failing;
 }
 
-/* ---- policy -------------------------------------------------------------------------------------------------------- */
+/* ---- policy
+ * -------------------------------------------------------------------------------------------------------- */
 
-/* Mode "audit" is over on the first second after its last day, whatever else happens. A clock that was set back does not bring
- * it back within one run. */
+/* Mode "audit" is over on the first second after its last day, whatever else happens. A clock that was set
+ * back does not bring it back within one run. */
 static void apply_rules(struct agent *agent)
 {
 	const struct skm_config *config = agent->settings->config;
@@ -134,7 +141,7 @@ static void apply_rules(struct agent *agent)
 	agent->clock.now(agent->clock.user, &now);
 	bool was_audit_mode = agent->is_audit_mode;
 	agent->is_audit_mode = config->usb.mode == SKM_MODE_AUDIT && !agent->settings->audit_is_over &&
-		now.realtime_usec / (int64_t)SKM_USEC_PER_SEC < config->usb.audit_until_sec;
+			       now.realtime_usec / (int64_t)SKM_USEC_PER_SEC < config->usb.audit_until_sec;
 	if (config->usb.mode == SKM_MODE_AUDIT && !agent->is_audit_mode)
 		agent->settings->audit_is_over = true;
 	const struct skm_gatekeeper_rules rules = {
@@ -144,9 +151,11 @@ static void apply_rules(struct agent *agent)
 	};
 	if (agent->is_audit_mode)
 		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_OBSERVED, "mode audit",
-			"devices are recorded and let pass until UNIX time %" PRId64, config->usb.audit_until_sec);
+			"devices are recorded and let pass until UNIX time %" PRId64,
+			config->usb.audit_until_sec);
 	else if (was_audit_mode)
-		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_LOGGED, "mode enforce", "mode audit is over");
+		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_LOGGED, "mode enforce",
+			"mode audit is over");
 	skm_gatekeeper_set_rules(agent->gatekeeper, &rules);
 }
 
@@ -161,7 +170,8 @@ static void reload(struct agent *agent)
 	struct skm_settings *settings = NULL;
 	char error[768];
 	(void)skm_notify("RELOADING=1");
-	int r = skm_settings_load(agent->options->config_path, &agent->clock, &settings, error, sizeof(error));
+	int r = skm_settings_load(
+		agent->options->config_path, &agent->clock, &settings, error, sizeof(error));
 	if (r != 0) {
 		(void)snprintf(agent->settings->error, sizeof(agent->settings->error), "%s", error);
 		record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, agent->options->config_path,
@@ -169,8 +179,8 @@ static void reload(struct agent *agent)
 	} else {
 		struct skm_settings *old = agent->settings;
 		agent->settings = settings;
-		record_fact(agent, SKM_EVENT_POLICY_CHANGED, SKM_OUTCOME_LOGGED, agent->options->config_path, "%s -> %s",
-			old->config->version, settings->config->version);
+		record_fact(agent, SKM_EVENT_POLICY_CHANGED, SKM_OUTCOME_LOGGED, agent->options->config_path,
+			"%s -> %s", old->config->version, settings->config->version);
 		apply_rules(agent);
 		(void)skm_settings_free(old);
 		skm_worker_pool_set_deadline(agent->pool, settings->config->usb.write_deadline_ms);
@@ -182,7 +192,8 @@ static void reload(struct agent *agent)
 	(void)skm_notify("READY=1");
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int on_usb_event(void *user, const struct skm_usb_event *event)
 {
@@ -223,7 +234,8 @@ static int on_overflow(void *user)
 	struct agent *agent = user;
 	agent->overflow_count++;
 	record_fact(agent, SKM_EVENT_UEVENT_OVERFLOW, SKM_OUTCOME_LOGGED, "kernel events",
-		"events were lost (%" PRIu64 " times since the start); everything is looked at again", agent->overflow_count);
+		"events were lost (%" PRIu64 " times since the start); everything is looked at again",
+		agent->overflow_count);
 	reconcile(agent);
 	return 0;
 }
@@ -283,10 +295,13 @@ static uint64_t suspended_usec(struct agent *agent)
 static int arm_clock_changes(struct agent *agent)
 {
 	const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
-	return timerfd_settime(agent->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
+	return timerfd_settime(agent->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0
+		       ? -errno
+		       : 0;
 }
 
-/* The kernel cancels this timer when the wall clock is set, and a resume sets it. So waking up costs no polling. */
+/* The kernel cancels this timer when the wall clock is set, and a resume sets it. So waking up costs no
+ * polling. */
 static int on_clock_change(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
@@ -295,10 +310,11 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 	uint64_t expirations;
 	(void)!read(agent->clock_fd, &expirations, sizeof(expirations));
 	uint64_t suspended = suspended_usec(agent);
-	/* more than a second: the two clocks are read one after the other, and a busy machine may pause in between */
+	/* more than a second: the two clocks are read one after the other, and a busy machine may pause in
+	 * between */
 	if (suspended > agent->suspended_usec + SKM_USEC_PER_SEC) {
-		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend", "slept for %" PRIu64 " s",
-			(suspended - agent->suspended_usec) / SKM_USEC_PER_SEC);
+		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend",
+			"slept for %" PRIu64 " s", (suspended - agent->suspended_usec) / SKM_USEC_PER_SEC);
 		reconcile(agent);
 	}
 	agent->suspended_usec = suspended;
@@ -337,7 +353,8 @@ static int after_round(void *user)
 	return 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void on_status(void *user, struct skm_status *ret_status)
 {
@@ -372,7 +389,9 @@ static int on_next_device(void *user, const char *after, struct skm_device_repor
 	return skm_gatekeeper_next_device(agent->gatekeeper, after, ret_report);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int open_signals(struct agent *agent)
 {
@@ -412,13 +431,15 @@ static int open_timers(struct agent *agent)
 	r = arm_clock_changes(agent);
 	if (r < 0)
 		return r;
-	return skm_loop_add_fd(agent->loop, agent->clock_fd, EPOLLIN, on_clock_change, agent, &agent->clock_changes);
+	return skm_loop_add_fd(
+		agent->loop, agent->clock_fd, EPOLLIN, on_clock_change, agent, &agent->clock_changes);
 }
 
 static int open_log(struct agent *agent)
 {
 	char path[256];
-	int r = skm_stream_new(agent->options->log_folder, agent->settings->config->audit.segment_bytes, &agent->stream);
+	int r = skm_stream_new(
+		agent->options->log_folder, agent->settings->config->audit.segment_bytes, &agent->stream);
 	if (r < 0)
 		return r;
 	skm_stream_set_stamp(agent->stream, stamp, agent);
@@ -426,31 +447,36 @@ static int open_log(struct agent *agent)
 	agent->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (agent->mounts_fd < 0)
 		return -errno;
-	r = skm_loop_add_fd(agent->loop, agent->mounts_fd, EPOLLPRI | EPOLLERR, on_mounts, agent, &agent->mounts);
+	r = skm_loop_add_fd(
+		agent->loop, agent->mounts_fd, EPOLLPRI | EPOLLERR, on_mounts, agent, &agent->mounts);
 	return r == -EPERM ? 0 : r; /* a test's plain file cannot be polled, and never changes */
 }
 
 static int open_gate(struct agent *agent)
 {
 	const struct skm_recorder recorder = {.record = on_record, .flush = on_flush, .user = agent};
-	const struct skm_udev_handler handler = {.on_event = on_usb_event, .on_overflow = on_overflow, .user = agent};
+	const struct skm_udev_handler handler = {
+		.on_event = on_usb_event, .on_overflow = on_overflow, .user = agent};
 	const struct skm_config *config = agent->settings->config;
 	agent->ops = skm_sysfs_ops(agent->options->sys_root);
-	int r = skm_gatekeeper_new(agent->options->sys_root, agent->options->proc_root, &recorder, &agent->gatekeeper);
+	int r = skm_gatekeeper_new(
+		agent->options->sys_root, agent->options->proc_root, &recorder, &agent->gatekeeper);
 	if (r == 0)
-		r = skm_worker_pool_new(agent->loop, &agent->ops, config->usb.write_deadline_ms, on_job, agent, &agent->pool);
+		r = skm_worker_pool_new(
+			agent->loop, &agent->ops, config->usb.write_deadline_ms, on_job, agent, &agent->pool);
 	if (r < 0)
 		return r;
 	skm_gatekeeper_set_pool(agent->gatekeeper, agent->pool);
-	return skm_udev_source_new(
-		agent->loop, agent->options->udev_group, config->usb.receive_buffer_bytes, &handler, &agent->udev);
+	return skm_udev_source_new(agent->loop, agent->options->udev_group, config->usb.receive_buffer_bytes,
+		&handler, &agent->udev);
 }
 
 static int open_control(struct agent *agent)
 {
-	const struct skm_control_source source = {.status = on_status, .next_device = on_next_device, .user = agent};
-	return skm_control_server_new(
-		agent->loop, agent->options->control_path, &source, role_groups, SKM_ARRAY_SIZE(role_groups), &agent->control);
+	const struct skm_control_source source = {
+		.status = on_status, .next_device = on_next_device, .user = agent};
+	return skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
+		SKM_ARRAY_SIZE(role_groups), &agent->control);
 }
 
 static int build(struct agent *agent)
@@ -469,8 +495,8 @@ static int build(struct agent *agent)
 		/* The gate is worth more than the answers: without the socket it still does its work. */
 		int control = open_control(agent);
 		if (control < 0)
-			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s", agent->options->control_path,
-				strerrordesc_np(-control));
+			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s",
+				agent->options->control_path, strerrordesc_np(-control));
 	}
 	return r;
 }
@@ -489,10 +515,12 @@ static void take_down(struct agent *agent)
 	agent->settings = skm_settings_free(agent->settings);
 }
 
-/* Closed first, then listening, then looking: nothing that is plugged in meanwhile is missed, nothing is open meanwhile. */
+/* Closed first, then listening, then looking: nothing that is plugged in meanwhile is missed, nothing is open
+ * meanwhile. */
 static int start(struct agent *agent)
 {
-	record_fact(agent, SKM_EVENT_AGENT_START, SKM_OUTCOME_LOGGED, "sekimorid", "version %s, pid %d", SKM_VERSION, (int)getpid());
+	record_fact(agent, SKM_EVENT_AGENT_START, SKM_OUTCOME_LOGGED, "sekimorid", "version %s, pid %d",
+		SKM_VERSION, (int)getpid());
 	if (agent->settings->error[0])
 		record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, agent->options->config_path,
 			"%s; the built-in policy is in force", agent->settings->error);
@@ -505,7 +533,8 @@ static int start(struct agent *agent)
 	skm_gatekeeper_start_is_over(agent->gatekeeper);
 	agent->reconciled = agent->started;
 	(void)after_round(agent);
-	(void)skm_notify("READY=1\nSTATUS=gate closed"); /* a manager that does not hear us stops us by itself */
+	(void)skm_notify(
+		"READY=1\nSTATUS=gate closed"); /* a manager that does not hear us stops us by itself */
 	return 0;
 }
 
@@ -524,8 +553,11 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 
 int skm_agent_run(const struct skm_agent_options *options)
 {
-	struct agent agent = {
-		.options = options, .clock = skm_clock_system(), .signal_fd = -1, .mounts_fd = -1, .clock_fd = -1};
+	struct agent agent = {.options = options,
+		.clock = skm_clock_system(),
+		.signal_fd = -1,
+		.mounts_fd = -1,
+		.clock_fd = -1};
 	agent.clock.now(agent.clock.user, &agent.started);
 	int r = skm_boot_id_read(agent.boot_id);
 	if (r < 0)
@@ -542,8 +574,10 @@ int skm_agent_run(const struct skm_agent_options *options)
 		r = skm_loop_run(agent.loop);
 	if (agent.gatekeeper) {
 		(void)skm_notify("STOPPING=1");
-		record_fact(&agent, SKM_EVENT_AGENT_STOP, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_LOGGED, "sekimorid",
-			r < 0 ? "stopped by an error: %s; the gate stays closed" : "stopped%s; the gate stays closed",
+		record_fact(&agent, SKM_EVENT_AGENT_STOP, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_LOGGED,
+			"sekimorid",
+			r < 0 ? "stopped by an error: %s; the gate stays closed"
+			      : "stopped%s; the gate stays closed",
 			r < 0 ? strerrordesc_np(-r) : "");
 		flush_round(&agent);
 	}

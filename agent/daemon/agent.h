@@ -11,17 +11,18 @@
 struct skm_agent_options {
 	const char *config_path;
 	const char *sys_root, *proc_root, *run_root;
-	const char *log_folder;    /* of the stream "agent" */
+	const char *log_folder; /* of the stream "agent" */
 	const char *control_path;
-	const char *udev_group;    /* "kernel" */
-	const char *initramfs_devices; /* not NULL: the early form, see skm_agent_run; a file of permitted devices */
+	const char *udev_group;	       /* "kernel" */
+	const char *initramfs_devices; /* not NULL: the early form, see skm_agent_run; a file of permitted
+					  devices */
 };
 
 void skm_agent_options_default(struct skm_agent_options *ret_options);
 
 /* Runs until SIGTERM or SIGINT. 0 or -errno.
- * The early form (initramfs) opens hubs and boot keyboards, and the devices that carry the system, so that a passphrase can be
- * typed and the root file system found; it has no configuration, no log and no socket. */
+ * The early form (initramfs) opens hubs and boot keyboards, and the devices that carry the system, so that a
+ * passphrase can be typed and the root file system found; it has no configuration, no log and no socket. */
 SKM_NODISCARD int skm_agent_run(const struct skm_agent_options *options);
 
 #endif

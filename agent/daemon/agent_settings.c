@@ -36,8 +36,8 @@ static int compile(struct skm_config *config, struct skm_settings **ret_settings
 	return 0;
 }
 
-int skm_settings_load(const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings, char *error,
-	size_t error_bytes)
+int skm_settings_load(const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings,
+	char *error, size_t error_bytes)
 {
 	struct skm_config *config = NULL;
 	struct skm_config_error why = {0};
@@ -53,7 +53,8 @@ int skm_settings_load(const char *path, const struct skm_clock *clock, struct sk
 	return r;
 }
 
-int skm_settings_load_or_default(const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings)
+int skm_settings_load_or_default(
+	const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings)
 {
 	char error[768];
 	struct skm_config *config = NULL;
@@ -76,7 +77,8 @@ static int add_system_device(struct skm_rule_set *rules, const char *line, unsig
 	char port[SKM_USB_PORT_BYTES] = "";
 	char serial[SKM_USB_STRING_BYTES] = "";
 	char id[32];
-	struct skm_rule rule = {.action = SKM_RULE_ALLOW, .reason = "carries the system", .id = id, .serial = serial};
+	struct skm_rule rule = {
+		.action = SKM_RULE_ALLOW, .reason = "carries the system", .id = id, .serial = serial};
 	(void)snprintf(id, sizeof(id), "system-device-%u", number);
 	int fields = sscanf(line, "%15s %79s %63s %379[^\n]", ids, hash, port, serial);
 	if (fields < 3 || skm_vid_pid_parse(ids, &rule.vendor_id, &rule.product_id) < 0 ||
@@ -98,7 +100,8 @@ int skm_settings_early(const char *devices_path, struct skm_settings **ret_setti
 		char *rest = NULL;
 		unsigned number = 0;
 		for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-			(void)add_system_device(&config->usb.rules, line, ++number); /* a line that is none permits nothing */
+			(void)add_system_device(
+				&config->usb.rules, line, ++number); /* a line that is none permits nothing */
 	}
 	return compile(config, ret_settings);
 }

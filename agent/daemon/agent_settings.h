@@ -10,15 +10,17 @@
 struct skm_settings {
 	struct skm_config *config;
 	struct skm_policy *policy;
-	bool audit_is_over; /* mode "audit" ended by its date; a clock that is set back does not begin it again */
+	bool audit_is_over; /* mode "audit" ended by its date; a clock that is set back does not begin it
+			       again */
 	char error[768];    /* why the file on disk is not what is in force; "" when it is */
 };
 
 /* 0; SKM_CONFIG_INVALID with the message in `error`; -errno with a message too. */
-SKM_NODISCARD int skm_settings_load(const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings,
-	char *error, size_t error_bytes);
+SKM_NODISCARD int skm_settings_load(const char *path, const struct skm_clock *clock,
+	struct skm_settings **ret_settings, char *error, size_t error_bytes);
 /* A broken file at start: the built-in policy, and `error` says why. 0 or -ENOMEM. */
-SKM_NODISCARD int skm_settings_load_or_default(const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings);
+SKM_NODISCARD int skm_settings_load_or_default(
+	const char *path, const struct skm_clock *clock, struct skm_settings **ret_settings);
 /* For the initramfs: no file but a list of devices that carry the system, lines "VID:PID HASH PORT SERIAL" as
  * `sekimorid --system-devices` prints them; a missing list is an empty one. 0 or -ENOMEM. */
 SKM_NODISCARD int skm_settings_early(const char *devices_path, struct skm_settings **ret_settings);

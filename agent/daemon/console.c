@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* logind keeps this in /run/systemd/{seats,sessions}; sd_seat_get_active(3) and sd_session_get_username(3) read these very
- * files, and nothing of ours links libsystemd. No name service is asked: it might be a network away. */
+/* logind keeps this in /run/systemd/{seats,sessions}; sd_seat_get_active(3) and sd_session_get_username(3)
+ * read these very files, and nothing of ours links libsystemd. No name service is asked: it might be a
+ * network away. */
 #include "console.h"
 
 #include <fcntl.h>
@@ -17,7 +18,8 @@ static void find_value(const char *text, const char *key, char *ret_value, size_
 	ret_value[0] = '\0';
 	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n");
-		if (len > key_len && strncmp(line, key, key_len) == 0 && line[key_len] == '=' && len - key_len - 1 < size) {
+		if (len > key_len && strncmp(line, key, key_len) == 0 && line[key_len] == '=' &&
+			len - key_len - 1 < size) {
 			memcpy(ret_value, line + key_len + 1, len - key_len - 1);
 			ret_value[len - key_len - 1] = '\0';
 			return;
@@ -30,7 +32,8 @@ static int read_text(const char *root, const char *folder, const char *name, cha
 {
 	char path[512];
 	size_t len = 0;
-	if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/%s/%s", root, folder, name) >= (int)sizeof(path))
+	if (strchr(name, '/') ||
+		snprintf(path, sizeof(path), "%s/%s/%s", root, folder, name) >= (int)sizeof(path))
 		return -EINVAL;
 	return skm_file_read_at(AT_FDCWD, path, buf, size, &len);
 }
@@ -48,7 +51,8 @@ static void read_login_user(const char *proc_root, const char *leader, struct sk
 	if ((int64_t)login_uid == found->uid)
 		memcpy(found->login_user, found->user, sizeof(found->login_user));
 	else
-		(void)snprintf(found->login_user, sizeof(found->login_user), "uid:%llu", (unsigned long long)login_uid);
+		(void)snprintf(found->login_user, sizeof(found->login_user), "uid:%llu",
+			(unsigned long long)login_uid);
 }
 
 void skm_console_read(const char *run_root, const char *proc_root, struct skm_console_user *ret_user)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the enforcer asks of the kernel about one device. The device is an O_PATH descriptor of its sysfs folder, never a path:
- * when it is unplugged and another one takes its port, everything through the old descriptor fails with ENOENT or ENODEV, so
- * no decision is ever inherited. sysfs_ops.c is the real one; tests bring their own. */
+/* What the enforcer asks of the kernel about one device. The device is an O_PATH descriptor of its sysfs
+ * folder, never a path: when it is unplugged and another one takes its port, everything through the old
+ * descriptor fails with ENOENT or ENODEV, so no decision is ever inherited. sysfs_ops.c is the real one;
+ * tests bring their own. */
 #ifndef SEKIMORI_DEVICE_OPS_H
 #define SEKIMORI_DEVICE_OPS_H
 
@@ -9,16 +10,18 @@
 #include "sekimori/gate.h"
 
 #define SKM_INTERFACE_NAME_BYTES (SKM_USB_PORT_BYTES + 8) /* "1-2.3:255.31" */
-#define SKM_LIVE_INTERFACES_MAX 32                         /* USB_MAXINTERFACES: of the one active configuration */
+#define SKM_LIVE_INTERFACES_MAX 32 /* USB_MAXINTERFACES: of the one active configuration */
 
 struct skm_device_ops {
-	/* Reads an attribute, "name" or "folder/name". 0 and the length, or -errno (-EFBIG: larger than size). */
+	/* Reads an attribute, "name" or "folder/name". 0 and the length, or -errno (-EFBIG: larger than
+	 * size). */
 	int (*read)(void *user, int device, const char *name, char *buf, size_t size, size_t *ret_len);
 	/* May take as long as the device pleases. 0 or -errno. */
 	int (*write)(void *user, int device, const char *name, const char *value);
 	bool (*exists)(void *user, int device, const char *name);
 	/* The interface folders that exist now. 0, or -E2BIG for more than max. */
-	int (*interfaces)(void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count);
+	int (*interfaces)(void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max,
+		size_t *ret_count);
 	/* Lets drivers look at an interface. 0 or -errno; that no driver wants it is no error. */
 	int (*probe)(void *user, const char *interface);
 	/* As skm_controller_close, by bus number. */

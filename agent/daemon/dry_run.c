@@ -44,7 +44,8 @@ static void print_config_error(const struct skm_dry_run *how, const struct skm_c
 static int cannot(const struct skm_dry_run *how, int r)
 {
 	(void)fprintf(stderr, "%s: %s: %s\n", how->config_path,
-		skm_text(how->language, "設定を確認できませんでした", "cannot check the configuration"), strerrordesc_np(-r));
+		skm_text(how->language, "設定を確認できませんでした", "cannot check the configuration"),
+		strerrordesc_np(-r));
 	return 3;
 }
 
@@ -60,34 +61,40 @@ int skm_dry_run_check_config(const struct skm_dry_run *how)
 	if (r < 0)
 		return cannot(how, r);
 	if (how->as_json)
-		(void)printf("{\"valid\":true,\"version\":\"%s\",\"mode\":\"%s\",\"rules\":%zu}\n", config->version,
-			skm_mode_to_string(config->usb.mode), config->usb.rules.count);
+		(void)printf("{\"valid\":true,\"version\":\"%s\",\"mode\":\"%s\",\"rules\":%zu}\n",
+			config->version, skm_mode_to_string(config->usb.mode), config->usb.rules.count);
 	else
 		(void)printf("%s: %s (%s, %zu)\n", how->config_path,
-			skm_text(how->language, "正しい設定です（版、規則の数）", "valid (version, number of rules)"), config->version,
-			config->usb.rules.count);
+			skm_text(how->language, "正しい設定です（版、規則の数）",
+				"valid (version, number of rules)"),
+			config->version, config->usb.rules.count);
 	return 0;
 }
 
-static void print_interface_text(const struct skm_dry_run *how, const struct skm_usb_interface *interface, bool is_allowed)
+static void print_interface_text(
+	const struct skm_dry_run *how, const struct skm_usb_interface *interface, bool is_allowed)
 {
 	bool japanese = how->language == SKM_LANGUAGE_JA;
-	(void)printf("  %u.%u  %02x:%02x:%02x  %s  %s\n", interface->configuration, interface->number, interface->class_code,
-		interface->subclass, interface->protocol,
-		is_allowed ? skm_text(how->language, "許可", "allowed") : skm_text(how->language, "遮断", "refused"),
+	(void)printf("  %u.%u  %02x:%02x:%02x  %s  %s\n", interface->configuration, interface->number,
+		interface->class_code, interface->subclass, interface->protocol,
+		is_allowed ? skm_text(how->language, "許可", "allowed")
+			   : skm_text(how->language, "遮断", "refused"),
 		skm_device_kind_to_text(skm_usb_interface_kind(interface), japanese));
 }
 
-static void print_decision_text(const struct skm_dry_run *how, const struct skm_device *device, const struct skm_decision *decision)
+static void print_decision_text(
+	const struct skm_dry_run *how, const struct skm_device *device, const struct skm_decision *decision)
 {
 	static const char *const verdicts[][2] = {[SKM_VERDICT_DENY] = {"遮断", "refused"},
 		[SKM_VERDICT_PARTIAL] = {"一部許可", "allowed in part"},
 		[SKM_VERDICT_ALLOW] = {"許可", "allowed"}};
 	(void)printf("%04x:%04x  %s\n", device->vendor_id, device->product_id,
 		skm_text(how->language, verdicts[decision->verdict][0], verdicts[decision->verdict][1]));
-	(void)printf("  %s: %s (%s)\n", skm_text(how->language, "規則", "rule"), decision->rule, decision->reason);
+	(void)printf(
+		"  %s: %s (%s)\n", skm_text(how->language, "規則", "rule"), decision->rule, decision->reason);
 	if (decision->allow_rule[0])
-		(void)printf("  %s: %s\n", skm_text(how->language, "許可した規則", "allowing rule"), decision->allow_rule);
+		(void)printf("  %s: %s\n", skm_text(how->language, "許可した規則", "allowing rule"),
+			decision->allow_rule);
 	for (unsigned i = 0; i < device->interface_count; i++)
 		print_interface_text(how, &device->interfaces[i], decision->interface_allowed[i]);
 }
@@ -111,7 +118,8 @@ static void print_decision_json(const struct skm_device *device, const struct sk
 		const struct skm_usb_interface *interface = &device->interfaces[i];
 		skm_json_object_begin(&json, NULL);
 		skm_json_printf(&json, "id", "%u:%u", interface->configuration, interface->number);
-		skm_json_printf(&json, "class", "%02x:%02x:%02x", interface->class_code, interface->subclass, interface->protocol);
+		skm_json_printf(&json, "class", "%02x:%02x:%02x", interface->class_code, interface->subclass,
+			interface->protocol);
 		skm_json_string(&json, "kind", skm_device_kind_to_string(skm_usb_interface_kind(interface)));
 		skm_json_bool(&json, "allowed", decision->interface_allowed[i]);
 		skm_json_object_end(&json);
@@ -169,7 +177,8 @@ int skm_dry_run_system_devices(void)
 		(void)printf("%04x:%04x ", device.vendor_id, device.product_id);
 		for (size_t k = 0; k < sizeof(device.descriptor_hash); k++)
 			(void)printf("%02x", device.descriptor_hash[k]);
-		/* a serial with a line break would forge a second line; such a device is known by its descriptors alone */
+		/* a serial with a line break would forge a second line; such a device is known by its
+		 * descriptors alone */
 		bool is_printable = true;
 		for (const char *c = device.serial; *c; c++)
 			is_printable = is_printable && (unsigned char)*c >= 0x20 && (unsigned char)*c != 0x7f;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The daemon's modes that touch nothing: checking a configuration, judging a described device, and naming the devices that
- * carry the system. Each prints to stdout and returns the exit status: 0 yes, 1 no, 2 usage, 3 cannot tell. */
+/* The daemon's modes that touch nothing: checking a configuration, judging a described device, and naming the
+ * devices that carry the system. Each prints to stdout and returns the exit status: 0 yes, 1 no, 2 usage, 3
+ * cannot tell. */
 #ifndef SEKIMORI_DRY_RUN_H
 #define SEKIMORI_DRY_RUN_H
 

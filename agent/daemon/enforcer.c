@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The order of the writes is the whole point of this file (drivers/usb/core/{hub,message,sysfs,driver}.c):
- *  - while interface_authorized_default is 0, authorising a device creates its interfaces closed: nothing binds;
- *  - then, and only then, it is known which interfaces there really are, and they are compared with the descriptors that
- *    were judged;
- *  - the allowed ones are opened all before any is probed, since a driver of a function with several interfaces claims them
- *    together (usb_probe_interface looks at each interface's own flag);
- *  - drivers_probe goes by name, which a swap could redirect, but a swapped-in device's interfaces are closed.
- * A whole-device allow, as USBGuard does it, was rejected: it opens the disk of a composite keyboard. */
+ *  - while interface_authorized_default is 0, authorising a device creates its interfaces closed: nothing
+ * binds;
+ *  - then, and only then, it is known which interfaces there really are, and they are compared with the
+ * descriptors that were judged;
+ *  - the allowed ones are opened all before any is probed, since a driver of a function with several
+ * interfaces claims them together (usb_probe_interface looks at each interface's own flag);
+ *  - drivers_probe goes by name, which a swap could redirect, but a swapped-in device's interfaces are
+ * closed. A whole-device allow, as USBGuard does it, was rejected: it opens the disk of a composite keyboard.
+ */
 #include "enforcer.h"
 
 #include <stdio.h>
@@ -47,7 +49,8 @@ static int read_string(const struct session *session, const char *name, char *re
 	return 0;
 }
 
-static int read_number(const struct session *session, const char *name, int base, uint64_t max, uint64_t *ret_value)
+static int read_number(
+	const struct session *session, const char *name, int base, uint64_t max, uint64_t *ret_value)
 {
 	char text[32];
 	int r = read_string(session, name, text, sizeof(text));
@@ -84,7 +87,8 @@ static int read_descriptors(const struct session *session, struct skm_device *de
 	return 0;
 }
 
-/* The link "port" is made just after the device is announced; the word is the firmware's and often missing. */
+/* The link "port" is made just after the device is announced; the word is the firmware's and often missing.
+ */
 static void read_connect_type(const struct session *session, struct skm_device *device)
 {
 	char word[32];
@@ -129,7 +133,8 @@ static int parse_interface_name(const char *name, struct skm_usb_interface *inte
 	unsigned number = 0;
 	char rest = 0;
 	const char *colon = strrchr(name, ':');
-	if (!colon || sscanf(colon + 1, "%3u.%3u%c", &configuration, &number, &rest) != 2) // NOLINT(cert-err34-c)
+	if (!colon ||
+		sscanf(colon + 1, "%3u.%3u%c", &configuration, &number, &rest) != 2) // NOLINT(cert-err34-c)
 		return -EINVAL;
 	if (configuration > UINT8_MAX || number > UINT8_MAX)
 		return -EINVAL;
@@ -138,12 +143,14 @@ static int parse_interface_name(const char *name, struct skm_usb_interface *inte
 	return 0;
 }
 
-static int read_live_interface(const struct session *session, const char *name, struct skm_live_interface *live)
+static int read_live_interface(
+	const struct session *session, const char *name, struct skm_live_interface *live)
 {
 	static const struct {
 		const char *attribute;
 		int base;
-	} attributes[] = {{"bInterfaceClass", 16}, {"bInterfaceSubClass", 16}, {"bInterfaceProtocol", 16}, {"authorized", 10}};
+	} attributes[] = {{"bInterfaceClass", 16}, {"bInterfaceSubClass", 16}, {"bInterfaceProtocol", 16},
+		{"authorized", 10}};
 	uint64_t values[SKM_ARRAY_SIZE(attributes)];
 	char path[SKM_INTERFACE_NAME_BYTES + 32];
 	int r = parse_interface_name(name, &live->interface);
@@ -162,7 +169,8 @@ static int read_live_interface(const struct session *session, const char *name, 
 	return 0;
 }
 
-static int read_live(const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+static int read_live(
+	const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
 {
 	uint64_t value = 0;
 	size_t count = 0;
@@ -174,7 +182,8 @@ static int read_live(const struct session *session, char (*names)[SKM_INTERFACE_
 	live->configuration = 0;
 	if (read_number(session, "bConfigurationValue", 10, UINT8_MAX, &value) == 0)
 		live->configuration = (uint8_t)value;
-	r = session->ops->interfaces(session->ops->user, session->device, names, SKM_LIVE_INTERFACES_MAX, &count);
+	r = session->ops->interfaces(
+		session->ops->user, session->device, names, SKM_LIVE_INTERFACES_MAX, &count);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = read_live_interface(session, names[i], &live->interfaces[i]);
 	if (r == 0)
@@ -190,7 +199,8 @@ static void check_controller(const struct session *session, uint16_t bus_number,
 	live->controller_is_open = r < 0;
 }
 
-int skm_enforcer_describe(const struct skm_device_ops *ops, int device, const char *port, struct skm_device *ret_device)
+int skm_enforcer_describe(
+	const struct skm_device_ops *ops, int device, const char *port, struct skm_device *ret_device)
 {
 	const struct session session = {.ops = ops, .device = device};
 	struct skm_device description = {0};
@@ -202,8 +212,8 @@ int skm_enforcer_describe(const struct skm_device_ops *ops, int device, const ch
 	return 0;
 }
 
-int skm_enforcer_inspect(const struct skm_device_ops *ops, int device, const char *port, struct skm_device *ret_device,
-	struct skm_live_state *ret_live)
+int skm_enforcer_inspect(const struct skm_device_ops *ops, int device, const char *port,
+	struct skm_device *ret_device, struct skm_live_state *ret_live)
 {
 	const struct session session = {.ops = ops, .device = device};
 	char names[SKM_LIVE_INTERFACES_MAX][SKM_INTERFACE_NAME_BYTES];
@@ -230,8 +240,8 @@ bool skm_enforcer_is_satisfied(const struct skm_device *description, const struc
 		return false;
 	for (unsigned i = 0; i < live->interface_count; i++) {
 		const struct skm_usb_interface *interface = &live->interfaces[i].interface;
-		if (live->interfaces[i].is_authorized !=
-			skm_decision_allows(decision, description, interface->configuration, interface->number))
+		if (live->interfaces[i].is_authorized != skm_decision_allows(decision, description,
+								 interface->configuration, interface->number))
 			return false;
 	}
 	return true;
@@ -243,8 +253,8 @@ static bool was_judged(const struct skm_device *description, const struct skm_us
 	for (unsigned i = 0; i < description->interface_count; i++) {
 		const struct skm_usb_interface *known = &description->interfaces[i];
 		if (known->configuration == interface->configuration && known->number == interface->number &&
-			known->class_code == interface->class_code && known->subclass == interface->subclass &&
-			known->protocol == interface->protocol)
+			known->class_code == interface->class_code &&
+			known->subclass == interface->subclass && known->protocol == interface->protocol)
 			return true;
 	}
 	return false;
@@ -258,13 +268,15 @@ static int write_interface(const struct session *session, const char *name, bool
 }
 
 /* Interfaces first: a driver lets go of its interface before the configuration is taken away under it. */
-static int close_device(const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+static int close_device(
+	const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
 {
 	if (!live->is_authorized)
 		return 0;
 	for (unsigned i = 0; i < live->interface_count; i++)
 		if (live->interfaces[i].is_authorized)
-			(void)write_interface(session, names[i], false); /* the device write below covers it too */
+			(void)write_interface(
+				session, names[i], false); /* the device write below covers it too */
 	int r = session->ops->write(session->ops->user, session->device, "authorized", "0");
 	if (r < 0)
 		return r;
@@ -275,14 +287,16 @@ static int close_device(const struct session *session, char (*names)[SKM_INTERFA
 }
 
 static int open_interfaces(const struct session *session, const struct skm_device *description,
-	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
+	struct skm_live_state *live)
 {
 	bool is_new[SKM_LIVE_INTERFACES_MAX] = {false};
 	/* closings before openings: at no moment is more open than is wanted */
 	for (int opening = 0; opening <= 1; opening++) {
 		for (unsigned i = 0; i < live->interface_count; i++) {
 			const struct skm_live_interface *one = &live->interfaces[i];
-			bool wanted = skm_decision_allows(decision, description, one->interface.configuration, one->interface.number);
+			bool wanted = skm_decision_allows(
+				decision, description, one->interface.configuration, one->interface.number);
 			if (wanted == one->is_authorized || wanted != (opening == 1))
 				continue;
 			int r = write_interface(session, names[i], wanted);
@@ -294,12 +308,14 @@ static int open_interfaces(const struct session *session, const struct skm_devic
 	/* An interface may have been opened by another hand and never probed. */
 	for (unsigned i = 0; i < live->interface_count; i++)
 		if (is_new[i] && !live->interfaces[i].has_driver)
-			(void)session->ops->probe(session->ops->user, names[i]); /* that nobody wants it is no failure */
+			(void)session->ops->probe(
+				session->ops->user, names[i]); /* that nobody wants it is no failure */
 	return 0;
 }
 
-static int apply(const struct session *session, const struct skm_device *description, const struct skm_decision *decision,
-	char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+static int apply(const struct session *session, const struct skm_device *description,
+	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
+	struct skm_live_state *live)
 {
 	int r = read_live(session, names, live);
 	if (r < 0)

@@ -19,7 +19,7 @@ struct skm_gatekeeper {
 	uint64_t last_job_id;
 	unsigned generation;
 	bool is_starting;
-	struct skm_gate_state known_gate; /* controllers that were closed by us once */
+	struct skm_controllers controllers;
 };
 
 int skm_gatekeeper_new(const char *sys_root, const char *proc_root, const struct skm_recorder *recorder,
@@ -31,6 +31,8 @@ int skm_gatekeeper_new(const char *sys_root, const char *proc_root, const struct
 	gatekeeper->sys_root = sys_root;
 	gatekeeper->proc_root = proc_root;
 	gatekeeper->recorder = *recorder;
+	gatekeeper->controllers =
+		(struct skm_controllers){.sys_root = sys_root, .recorder = &gatekeeper->recorder};
 	gatekeeper->is_starting = true;
 	*ret_gatekeeper = gatekeeper;
 	return 0;
@@ -55,11 +57,12 @@ void skm_gatekeeper_start_is_over(struct skm_gatekeeper *gatekeeper)
 	gatekeeper->is_starting = false;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------- */
+/* ---- records
+ * ------------------------------------------------------------------------------------------------------- */
 
 SKM_PRINTF(5, 6)
-static void record_device(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry, enum skm_event event,
-	enum skm_outcome outcome, const char *detail, ...)
+static void record_device(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry,
+	enum skm_event event, enum skm_outcome outcome, const char *detail, ...)
 {
 	struct skm_record record;
 	skm_record_init(&record, event);
@@ -75,26 +78,16 @@ static void record_device(struct skm_gatekeeper *gatekeeper, const struct skm_en
 	gatekeeper->recorder.record(gatekeeper->recorder.user, &record);
 }
 
-static void record_controller(struct skm_gatekeeper *gatekeeper, const char *name, enum skm_event event,
-	enum skm_outcome outcome, const char *detail)
-{
-	struct skm_record record;
-	skm_record_init(&record, event);
-	record.outcome = outcome;
-	(void)snprintf(record.rule, sizeof(record.rule), "builtin:gate");
-	(void)snprintf(record.object, sizeof(record.object), "%s", name);
-	(void)snprintf(record.detail, sizeof(record.detail), "%s", detail);
-	gatekeeper->recorder.record(gatekeeper->recorder.user, &record);
-}
-
-static void record_decision(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry, const char *detail)
+static void record_decision(
+	struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry, const char *detail)
 {
 	const struct skm_decision *decision = &entry->decision;
 	if (entry->is_system_disk)
 		record_device(gatekeeper, entry, SKM_EVENT_SYSTEM_DISK, SKM_OUTCOME_OBSERVED,
 			"carries a mounted system file system: left as it was found");
 	else if (entry->is_observed)
-		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_OBSERVED, SKM_OUTCOME_OBSERVED, "%s", detail);
+		record_device(
+			gatekeeper, entry, SKM_EVENT_DEVICE_OBSERVED, SKM_OUTCOME_OBSERVED, "%s", detail);
 	else if (decision->verdict == SKM_VERDICT_ALLOW)
 		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ALLOWED, SKM_OUTCOME_ALLOWED, "%s", detail);
 	else if (decision->verdict == SKM_VERDICT_PARTIAL)
@@ -105,7 +98,9 @@ static void record_decision(struct skm_gatekeeper *gatekeeper, const struct skm_
 		record_device(gatekeeper, entry, SKM_EVENT_EXPORT_DENIED, SKM_OUTCOME_BLOCKED, "%s", detail);
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------------------------------- */
+/* ---- jobs
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* What the kernel is to be brought to: the policy's word, or everything while the policy only watches. */
 static void plan_of(const struct skm_entry *entry, struct skm_decision *ret_plan)
@@ -149,8 +144,8 @@ static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, e
 
 static bool is_work_kind(enum skm_device_kind kind)
 {
-	return kind == SKM_KIND_HUB || kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE || kind == SKM_KIND_HID ||
-		kind == SKM_KIND_SMART_CARD;
+	return kind == SKM_KIND_HUB || kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE ||
+	       kind == SKM_KIND_HID || kind == SKM_KIND_SMART_CARD;
 }
 
 /* Would the plan open something that can carry data out? */
@@ -159,13 +154,16 @@ static bool opens_export(const struct skm_entry *entry, const struct skm_decisio
 	if (plan->verdict == SKM_VERDICT_DENY)
 		return false;
 	for (unsigned i = 0; i < entry->device.interface_count; i++)
-		if (plan->interface_allowed[i] && !is_work_kind(skm_usb_interface_kind(&entry->device.interfaces[i])))
+		if (plan->interface_allowed[i] &&
+			!is_work_kind(skm_usb_interface_kind(&entry->device.interfaces[i])))
 			return true;
 	return false;
 }
 
-/* Records the decision and has it done, in the order the header promises. `is_open`: the kernel has the device open now. */
-static void settle(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_open, const char *detail)
+/* Records the decision and has it done, in the order the header promises. `is_open`: the kernel has the
+ * device open now. */
+static void settle(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_open, const char *detail)
 {
 	struct skm_decision plan;
 	plan_of(entry, &plan);
@@ -183,7 +181,8 @@ static void settle(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, b
 	submit(gatekeeper, entry, SKM_JOB_APPLY);
 }
 
-/* ---- judging ------------------------------------------------------------------------------------------------------- */
+/* ---- judging
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 {
@@ -201,11 +200,13 @@ static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 	entry->is_system_disk = skm_system_disks_has(&disks, entry->port);
 }
 
-static bool same_decision(const struct skm_entry *entry, const struct skm_decision *decision, bool was_observed, bool was_system)
+static bool same_decision(const struct skm_entry *entry, const struct skm_decision *decision,
+	bool was_observed, bool was_system)
 {
 	return entry->decision.verdict == decision->verdict && entry->is_observed == was_observed &&
-		entry->is_system_disk == was_system && strcmp(entry->decision.rule, decision->rule) == 0 &&
-		memcmp(entry->decision.interface_allowed, decision->interface_allowed, sizeof(decision->interface_allowed)) == 0;
+	       entry->is_system_disk == was_system && strcmp(entry->decision.rule, decision->rule) == 0 &&
+	       memcmp(entry->decision.interface_allowed, decision->interface_allowed,
+		       sizeof(decision->interface_allowed)) == 0;
 }
 
 /* Judges again; true when something came out differently (and then it is recorded and under way). */
@@ -237,22 +238,18 @@ void skm_gatekeeper_log_resumed(struct skm_gatekeeper *gatekeeper)
 			judge_again(gatekeeper, entry, "records can be stored again");
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------- */
+/* ---- results
+ * ------------------------------------------------------------------------------------------------------- */
 
-static void record_open_controller(struct skm_gatekeeper *gatekeeper, const struct skm_job_result *result)
+static void report_controller(struct skm_gatekeeper *gatekeeper, const struct skm_job_result *result)
 {
-	char name[16];
-	if (!result->live.controller_was_open)
-		return;
-	(void)snprintf(name, sizeof(name), "usb%u", result->device.bus_number);
-	if (result->live.controller_is_open)
-		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_ERROR, "cannot be closed");
-	else
-		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_BLOCKED,
-			"was open when a device was looked at; closed");
+	if (result->live.controller_was_open)
+		skm_controllers_report(
+			&gatekeeper->controllers, result->device.bus_number, result->live.controller_is_open);
 }
 
-static void on_first_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+static void on_first_look(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
 	entry->device = result->device;
 	entry->is_described = true;
@@ -264,20 +261,23 @@ static void on_first_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *e
 }
 
 /* Puts right what another hand changed, a limited number of times. */
-static void correct(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_live_state *live)
+static void correct(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_live_state *live)
 {
 	if (++entry->corrections > CORRECTIONS_MAX) {
 		deny_builtin(entry, "unstable", "its state was changed again and again by another hand");
-		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED, "closed until it is plugged in again");
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
+			"closed until it is plugged in again");
 	} else {
 		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_BLOCKED,
-			"its state was not as decided (authorized %d, configuration %u); put right", live->is_authorized,
-			live->configuration);
+			"its state was not as decided (authorized %d, configuration %u); put right",
+			live->is_authorized, live->configuration);
 	}
 	submit(gatekeeper, entry, SKM_JOB_APPLY);
 }
 
-static void on_later_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+static void on_later_look(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
 	struct skm_decision plan;
 	if (!skm_device_equal(&entry->device, &result->device)) {
@@ -297,7 +297,8 @@ static void on_later_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *e
 	if (!skm_enforcer_is_satisfied(&entry->device, &plan, &result->live)) {
 		correct(gatekeeper, entry, &result->live);
 	} else {
-		if (result->live.configuration != entry->configuration && entry->configuration != 0 && result->live.configuration != 0)
+		if (result->live.configuration != entry->configuration && entry->configuration != 0 &&
+			result->live.configuration != 0)
 			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_LOGGED,
 				"its configuration was changed from %u to %u by another hand; what was refused stays closed",
 				entry->configuration, result->live.configuration);
@@ -306,24 +307,27 @@ static void on_later_look(struct skm_gatekeeper *gatekeeper, struct skm_entry *e
 	entry->configuration = result->live.configuration;
 }
 
-static void on_failure(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+static void on_failure(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
 	const char *deed = result->kind == SKM_JOB_INSPECT ? "reading it" : "writing its authorisation";
 	if (result->code == -ETIMEDOUT) {
 		bool was_hung = entry->state == SKM_DEVICE_STATE_HUNG;
 		entry->state = SKM_DEVICE_STATE_HUNG;
 		if (!was_hung)
-			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_HUNG, SKM_OUTCOME_ERROR, "%s did not come back in time", deed);
+			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_HUNG, SKM_OUTCOME_ERROR,
+				"%s did not come back in time", deed);
 		return;
 	}
 	bool had_failed = entry->state == SKM_DEVICE_STATE_FAILED;
 	entry->state = SKM_DEVICE_STATE_FAILED;
 	if (!had_failed)
-		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_ERROR, "%s failed: %s", deed,
-			strerrordesc_np(-result->code));
+		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_ERROR, "%s failed: %s",
+			deed, strerrordesc_np(-result->code));
 }
 
-static void on_applied(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
+static void on_applied(
+	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
 	switch (result->code) {
 	case 0:
@@ -333,10 +337,11 @@ static void on_applied(struct skm_gatekeeper *gatekeeper, struct skm_entry *entr
 	case SKM_ENFORCER_MISMATCH:
 		deny_builtin(entry, "mismatch", "it shows interfaces that its descriptors did not announce");
 		record_decision(gatekeeper, entry, "closed again");
-		entry->state = result->live.is_authorized ? SKM_DEVICE_STATE_FAILED : SKM_DEVICE_STATE_SETTLED;
+		entry->state =
+			result->live.is_authorized ? SKM_DEVICE_STATE_FAILED : SKM_DEVICE_STATE_SETTLED;
 		break;
 	case SKM_ENFORCER_CONTROLLER_OPEN:
-		record_open_controller(gatekeeper, result);
+		report_controller(gatekeeper, result);
 		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
 			"not opened: its controller would open every interface");
 		entry->state = SKM_DEVICE_STATE_FAILED;
@@ -353,8 +358,8 @@ void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_j
 		return; /* unplugged meanwhile */
 	entry->job_id = 0;
 	if (result->code == SKM_ENFORCER_GONE) {
-		/* The removal is on its way, or was lost and a scan will find out; an interface that vanished under us is worth
-		 * another look. */
+		/* The removal is on its way, or was lost and a scan will find out; an interface that vanished
+		 * under us is worth another look. */
 		entry->is_dirty = skm_entry_is_alive(entry);
 		return;
 	}
@@ -365,7 +370,7 @@ void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_j
 			deny_builtin(entry, "unreadable", "it could not be read, so it stays closed");
 		on_failure(gatekeeper, entry, result);
 	} else {
-		record_open_controller(gatekeeper, result);
+		report_controller(gatekeeper, result);
 		if (entry->is_described)
 			on_later_look(gatekeeper, entry, result);
 		else
@@ -373,7 +378,8 @@ void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_j
 	}
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void forget(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 {
@@ -390,10 +396,11 @@ static void on_missed(struct skm_gatekeeper *gatekeeper, const struct skm_usb_ev
 	entry.device.product_id = event->product_id;
 	deny_builtin(&entry, "unreadable", "it could not be read, so it stays closed");
 	if (r == -ENOENT || r == -ENODEV)
-		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED, "was gone before it could be read");
+		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED,
+			"was gone before it could be read");
 	else
-		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED, "cannot be watched: %s",
-			strerrordesc_np(-r));
+		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
+			"cannot be watched: %s", strerrordesc_np(-r));
 }
 
 static void on_device_added(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
@@ -418,64 +425,6 @@ static void on_device_added(struct skm_gatekeeper *gatekeeper, const struct skm_
 	entry->generation = gatekeeper->generation;
 }
 
-static struct skm_controller *find_controller(struct skm_gate_state *state, const char *name)
-{
-	for (unsigned i = 0; i < state->controller_count; i++)
-		if (strcmp(state->controllers[i].name, name) == 0)
-			return &state->controllers[i];
-	return NULL;
-}
-
-static void on_controller_added(struct skm_gatekeeper *gatekeeper, const char *name)
-{
-	struct skm_controller before;
-	char detail[160];
-	int r = skm_controller_close(gatekeeper->sys_root, name, &before);
-	if (r == -ENODEV)
-		return;
-	bool was_known = find_controller(&gatekeeper->known_gate, name) != NULL;
-	struct skm_gate_state *known = &gatekeeper->known_gate;
-	if (!was_known && known->controller_count < SKM_CONTROLLERS_MAX)
-		known->controllers[known->controller_count++] = before;
-	if (r < 0) {
-		(void)snprintf(detail, sizeof(detail), "cannot be closed: %s", strerrordesc_np(-r));
-		record_controller(gatekeeper, name, SKM_EVENT_CONTROLLER_OPEN, SKM_OUTCOME_ERROR, detail);
-		return;
-	}
-	if (skm_controller_is_closed(&before))
-		return;
-	(void)snprintf(detail, sizeof(detail), "authorized_default was %d, interface_authorized_default was %d; now both 0",
-		before.authorized_default, before.interface_authorized_default);
-	/* Every new controller opens interfaces by itself (drivers/usb/core/hcd.c): no alarm. Anything else is one. */
-	bool is_expected = !was_known && before.authorized_default == 0;
-	record_controller(gatekeeper, name, is_expected ? SKM_EVENT_CONTROLLER_CLOSED : SKM_EVENT_CONTROLLER_OPEN,
-		SKM_OUTCOME_BLOCKED, detail);
-}
-
-static void on_controller_removed(struct skm_gatekeeper *gatekeeper, const char *name)
-{
-	struct skm_gate_state *known = &gatekeeper->known_gate;
-	struct skm_controller *controller = find_controller(known, name);
-	if (controller)
-		*controller = known->controllers[--known->controller_count];
-}
-
-void skm_gatekeeper_check_gate(struct skm_gatekeeper *gatekeeper)
-{
-	struct skm_gate_state before;
-	char detail[128];
-	if (skm_gate_read(gatekeeper->sys_root, &before) == 0)
-		for (unsigned i = 0; i < before.controller_count; i++)
-			on_controller_added(gatekeeper, before.controllers[i].name);
-	int r = skm_gate_close(gatekeeper->sys_root, &before);
-	if (before.has_module_parameter && before.module_default != 0) {
-		(void)snprintf(detail, sizeof(detail), "usbcore's default for new controllers was %d; %s", before.module_default,
-			r < 0 ? "cannot be closed" : "now 0");
-		record_controller(gatekeeper, "usbcore", SKM_EVENT_CONTROLLER_OPEN, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_BLOCKED,
-			detail);
-	}
-}
-
 /* The device an interface belongs to: "1-2:1.0" => "1-2". */
 static struct skm_entry *find_owner(struct skm_gatekeeper *gatekeeper, const char *name)
 {
@@ -492,9 +441,9 @@ void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm
 {
 	if (event->object == SKM_USB_CONTROLLER) {
 		if (event->action == SKM_USB_REMOVE)
-			on_controller_removed(gatekeeper, event->name);
+			skm_controllers_forget(&gatekeeper->controllers, event->name);
 		else
-			on_controller_added(gatekeeper, event->name);
+			skm_controllers_check(&gatekeeper->controllers, event->name);
 		return;
 	}
 	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_ADD) {
@@ -511,6 +460,11 @@ void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm
 		return;
 	}
 	entry->is_dirty = true;
+}
+
+void skm_gatekeeper_check_gate(struct skm_gatekeeper *gatekeeper)
+{
+	skm_controllers_check_all(&gatekeeper->controllers);
 }
 
 bool skm_gatekeeper_has_dirty(const struct skm_gatekeeper *gatekeeper)
@@ -550,21 +504,25 @@ void skm_gatekeeper_scan_end(struct skm_gatekeeper *gatekeeper)
 	}
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------- */
 
 void skm_gatekeeper_get_counts(const struct skm_gatekeeper *gatekeeper, struct skm_status *status)
 {
 	for (const struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next) {
 		status->device_count++;
-		status->refused_count += entry->decision.verdict == SKM_VERDICT_DENY && !entry->is_system_disk;
+		status->refused_count +=
+			entry->decision.verdict == SKM_VERDICT_DENY && !entry->is_system_disk;
 		status->partial_count += entry->decision.verdict == SKM_VERDICT_PARTIAL;
 		status->hung_count += entry->state == SKM_DEVICE_STATE_HUNG;
 		if (entry->is_system_disk && status->system_disk_count < SKM_ARRAY_SIZE(status->system_disks))
-			memcpy(status->system_disks[status->system_disk_count++], entry->port, sizeof(entry->port));
+			memcpy(status->system_disks[status->system_disk_count++], entry->port,
+				sizeof(entry->port));
 	}
 }
 
-int skm_gatekeeper_next_device(const struct skm_gatekeeper *gatekeeper, const char *after, struct skm_device_report *ret_report)
+int skm_gatekeeper_next_device(
+	const struct skm_gatekeeper *gatekeeper, const char *after, struct skm_device_report *ret_report)
 {
 	const struct skm_entry *entry = skm_registry_next(&gatekeeper->registry, after);
 	if (!entry)

@@ -7,8 +7,10 @@
 void skm_log(enum skm_severity severity, const char *format, ...)
 {
 	/* sd-daemon(3): the syslog levels */
-	static const int priorities[] = {
-		[SKM_SEVERITY_INFO] = 6, [SKM_SEVERITY_NOTICE] = 5, [SKM_SEVERITY_WARNING] = 4, [SKM_SEVERITY_ALERT] = 1};
+	static const int priorities[] = {[SKM_SEVERITY_INFO] = 6,
+		[SKM_SEVERITY_NOTICE] = 5,
+		[SKM_SEVERITY_WARNING] = 4,
+		[SKM_SEVERITY_ALERT] = 1};
 	char text[1024];
 	va_list arguments;
 	va_start(arguments, format);
@@ -24,9 +26,10 @@ void skm_log_record(const struct skm_record *record)
 	if (severity < SKM_SEVERITY_WARNING)
 		return;
 	if (record->has_device)
-		skm_log(severity, "%s: device %s %04x:%04x, %s, rule %s", skm_event_to_string(record->event), record->device.port,
-			record->device.vendor_id, record->device.product_id, skm_device_kind_to_string(record->decision.kind),
-			record->decision.rule);
+		skm_log(severity, "%s: device %s %04x:%04x, %s, rule %s", skm_event_to_string(record->event),
+			record->device.port, record->device.vendor_id, record->device.product_id,
+			skm_device_kind_to_string(record->decision.kind), record->decision.rule);
 	else
-		skm_log(severity, "%s: %s: %s", skm_event_to_string(record->event), record->object, record->detail);
+		skm_log(severity, "%s: %s: %s", skm_event_to_string(record->event), record->object,
+			record->detail);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An epoll wrapper of a few short functions, because the agent waits for six kinds of descriptors and nothing else;
- * sd-event would pull in libsystemd, libev hides its state in globals.
+/* An epoll wrapper of a few short functions, because the agent waits for six kinds of descriptors and nothing
+ * else; sd-event would pull in libsystemd, libev hides its state in globals.
  *
- * Model: epoll hands out pointers to sources. A source that is removed inside a round may still stand in the array of events
- * that epoll_wait returned, so it is only marked (loop == NULL) and freed when the round is over. */
+ * Model: epoll hands out pointers to sources. A source that is removed inside a round may still stand in the
+ * array of events that epoll_wait returned, so it is only marked (loop == NULL) and freed when the round is
+ * over. */
 #include "loop.h"
 
 #include <stdbool.h>
@@ -98,7 +99,8 @@ int skm_source_set_events(struct skm_source *source, uint32_t events)
 	return epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno : 0;
 }
 
-int skm_loop_add_timer(struct skm_loop *loop, int clock_id, skm_source_fn on_event, void *user, struct skm_source **ret_source)
+int skm_loop_add_timer(struct skm_loop *loop, int clock_id, skm_source_fn on_event, void *user,
+	struct skm_source **ret_source)
 {
 	SKM_CLEANUP(skm_fd_close) int fd = timerfd_create(clock_id, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (fd < 0)
@@ -120,7 +122,8 @@ static struct timespec timespec_of_ms(uint64_t ms)
 
 void skm_timer_arm(struct skm_source *timer, uint64_t delay_ms, uint64_t interval_ms)
 {
-	struct itimerspec spec = {.it_value = timespec_of_ms(delay_ms), .it_interval = timespec_of_ms(interval_ms)};
+	struct itimerspec spec = {
+		.it_value = timespec_of_ms(delay_ms), .it_interval = timespec_of_ms(interval_ms)};
 	(void)timerfd_settime(timer->fd, 0, &spec, NULL);
 }
 
@@ -156,7 +159,8 @@ static int dispatch(struct skm_source *source, uint32_t events)
 		return 0; /* removed by a callback earlier in this round */
 	if (source->is_timer) {
 		uint64_t expirations;
-		/* EAGAIN: re-armed since; ECANCELED: the clock was set. The callback is to run for the latter only. */
+		/* EAGAIN: re-armed since; ECANCELED: the clock was set. The callback is to run for the latter
+		 * only. */
 		if (read(source->fd, &expirations, sizeof(expirations)) < 0 && errno == EAGAIN)
 			return 0;
 	}

@@ -12,7 +12,14 @@
 #include "sekimori/gate.h"
 #include "sekimori/language.h"
 
-enum mode { MODE_RUN, MODE_CLOSE_GATE, MODE_INITRAMFS, MODE_SYSTEM_DEVICES, MODE_CHECK_CONFIG, MODE_TEST_POLICY };
+enum mode {
+	MODE_RUN,
+	MODE_CLOSE_GATE,
+	MODE_INITRAMFS,
+	MODE_SYSTEM_DEVICES,
+	MODE_CHECK_CONFIG,
+	MODE_TEST_POLICY
+};
 
 struct arguments {
 	enum mode mode;
@@ -41,30 +48,53 @@ static const char usage_ja[] =
 /* Returns -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"close-gate", no_argument, NULL, 'g'},
-		{"initramfs", no_argument, NULL, 'i'}, {"system-devices", no_argument, NULL, 's'},
-		{"check-config", no_argument, NULL, 'k'}, {"test-policy", no_argument, NULL, 't'},
-		{"describe", required_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'}, {"lang", required_argument, NULL, 'l'},
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"close-gate", no_argument, NULL, 'g'}, {"initramfs", no_argument, NULL, 'i'},
+		{"system-devices", no_argument, NULL, 's'}, {"check-config", no_argument, NULL, 'k'},
+		{"test-policy", no_argument, NULL, 't'}, {"describe", required_argument, NULL, 'd'},
+		{"json", no_argument, NULL, 'j'}, {"lang", required_argument, NULL, 'l'},
 		{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
 	struct skm_dry_run *how = &arguments->dry_run;
-	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) { // NOLINT(concurrency-mt-unsafe)
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >=
+			 0;) { // NOLINT(concurrency-mt-unsafe)
 		switch (option) {
-		case 'c': how->config_path = optarg; break;
-		case 'g': arguments->mode = MODE_CLOSE_GATE; break;
-		case 'i': arguments->mode = MODE_INITRAMFS; break;
-		case 's': arguments->mode = MODE_SYSTEM_DEVICES; break;
-		case 'k': arguments->mode = MODE_CHECK_CONFIG; break;
-		case 't': arguments->mode = MODE_TEST_POLICY; break;
-		case 'd': arguments->words = optarg; break;
-		case 'j': how->as_json = true; break;
+		case 'c':
+			how->config_path = optarg;
+			break;
+		case 'g':
+			arguments->mode = MODE_CLOSE_GATE;
+			break;
+		case 'i':
+			arguments->mode = MODE_INITRAMFS;
+			break;
+		case 's':
+			arguments->mode = MODE_SYSTEM_DEVICES;
+			break;
+		case 'k':
+			arguments->mode = MODE_CHECK_CONFIG;
+			break;
+		case 't':
+			arguments->mode = MODE_TEST_POLICY;
+			break;
+		case 'd':
+			arguments->words = optarg;
+			break;
+		case 'j':
+			how->as_json = true;
+			break;
 		case 'l':
 			if (skm_language_from_string(optarg, &how->language) == 0)
 				break;
 			(void)fprintf(stderr, "--lang: found: %s; allowed: ja, en\n", optarg);
 			return 2;
-		case 'v': (void)printf("sekimorid %s\n", SKM_VERSION); return 0;
-		case 'h': (void)fputs(skm_text(how->language, usage_ja, usage_en), stdout); return 0;
-		default: return 2;
+		case 'v':
+			(void)printf("sekimorid %s\n", SKM_VERSION);
+			return 0;
+		case 'h':
+			(void)fputs(skm_text(how->language, usage_ja, usage_en), stdout);
+			return 0;
+		default:
+			return 2;
 		}
 	}
 	if (optind < argc)
@@ -123,15 +153,19 @@ int main(int argc, char **argv)
 	if (sodium_init() < 0)
 		return 1;
 	switch (arguments.mode) {
-	case MODE_CLOSE_GATE: return close_gate();
-	case MODE_SYSTEM_DEVICES: return skm_dry_run_system_devices();
-	case MODE_TEST_POLICY: return skm_dry_run_test_policy(&arguments.dry_run, arguments.path, arguments.words);
+	case MODE_CLOSE_GATE:
+		return close_gate();
+	case MODE_SYSTEM_DEVICES:
+		return skm_dry_run_system_devices();
+	case MODE_TEST_POLICY:
+		return skm_dry_run_test_policy(&arguments.dry_run, arguments.path, arguments.words);
 	case MODE_CHECK_CONFIG:
 		if (arguments.path)
 			arguments.dry_run.config_path = arguments.path;
 		return skm_dry_run_check_config(&arguments.dry_run);
 	case MODE_RUN:
 	case MODE_INITRAMFS:
-	default: return run_agent(&arguments);
+	default:
+		return run_agent(&arguments);
 	}
 }

@@ -26,7 +26,8 @@ int skm_notify(const char *state)
 		return -errno;
 	socklen_t address_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 	/* Not waiting: a stuck manager must not stop the gate. */
-	ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (const struct sockaddr *)&address, address_len);
+	ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+		(const struct sockaddr *)&address, address_len);
 	return n < 0 ? -errno : 0;
 }
 

@@ -40,7 +40,9 @@ static int read_folder(const char *path, struct skm_device *device, char *error,
 		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
 	struct skm_device_ops ops = skm_sysfs_ops("/sys");
 	int r = skm_enforcer_describe(&ops, folder, last_part(real), device);
-	return r < 0 ? fail(error, error_bytes, "cannot read %s as a USB device folder: %s", path, strerrordesc_np(-r)) : 0;
+	return r < 0 ? fail(error, error_bytes, "cannot read %s as a USB device folder: %s", path,
+			       strerrordesc_np(-r))
+		     : 0;
 }
 
 static void set_descriptors(struct skm_device *device, const uint8_t *bytes, size_t len)
@@ -50,7 +52,8 @@ static void set_descriptors(struct skm_device *device, const uint8_t *bytes, siz
 	ops.hash(ops.user, bytes, len, device->descriptor_hash);
 }
 
-/* ---- umockdev recordings: a paragraph a device, "P:" path, "A:name=value", "H:name=hex" ------------------------------ */
+/* ---- umockdev recordings: a paragraph a device, "P:" path, "A:name=value", "H:name=hex"
+ * ------------------------------ */
 
 static int from_hex(const char *hex, size_t len, uint8_t *bytes)
 {
@@ -64,7 +67,8 @@ static int from_hex(const char *hex, size_t len, uint8_t *bytes)
 	return len % 2 ? -EINVAL : 0;
 }
 
-/* The end of an attribute is "\n" in two characters, as umockdev-record writes it; the last one is the kernel's. */
+/* The end of an attribute is "\n" in two characters, as umockdev-record writes it; the last one is the
+ * kernel's. */
 static void copy_attribute(const char *value, size_t len, char *ret_text)
 {
 	size_t n = 0;
@@ -80,7 +84,8 @@ static void copy_attribute(const char *value, size_t len, char *ret_text)
 	ret_text[n] = '\0';
 }
 
-static bool take_value(const char *line, size_t len, const char *prefix, const char **ret_value, size_t *ret_len)
+static bool take_value(
+	const char *line, size_t len, const char *prefix, const char **ret_value, size_t *ret_len)
 {
 	size_t prefix_len = strlen(prefix);
 	if (len < prefix_len || strncmp(line, prefix, prefix_len) != 0)
@@ -96,7 +101,8 @@ static int take_recorded_line(const char *line, size_t len, struct skm_device *d
 		const char *prefix;
 		size_t offset;
 	} strings[] = {{"A:manufacturer=", offsetof(struct skm_device, manufacturer)},
-		{"A:product=", offsetof(struct skm_device, product)}, {"A:serial=", offsetof(struct skm_device, serial)}};
+		{"A:product=", offsetof(struct skm_device, product)},
+		{"A:serial=", offsetof(struct skm_device, serial)}};
 	const char *value = NULL;
 	size_t value_len = 0;
 	if (take_value(line, len, "H:descriptors=", &value, &value_len)) {
@@ -120,7 +126,8 @@ static int take_recorded_line(const char *line, size_t len, struct skm_device *d
 }
 
 /* The first device of the recording that has descriptors and is no root hub. */
-static int read_recording(const char *path, const char *text, struct skm_device *device, char *error, size_t error_bytes)
+static int read_recording(
+	const char *path, const char *text, struct skm_device *device, char *error, size_t error_bytes)
 {
 	struct skm_device found = {0};
 	bool has_descriptors = false;
@@ -169,7 +176,8 @@ int skm_recorded_device_read(const char *path, struct skm_device *ret_device, ch
 	return r;
 }
 
-/* ---- in words ------------------------------------------------------------------------------------------------------ */
+/* ---- in words
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int add_interfaces(char *list, struct skm_device *device)
 {
@@ -177,7 +185,8 @@ static int add_interfaces(char *list, struct skm_device *device)
 	uint8_t number = 0;
 	for (char *item = strtok_r(list, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
 		struct skm_class_pattern pattern;
-		if (skm_class_pattern_parse(item, &pattern) < 0 || pattern.depth != 3 || number >= SKM_RULE_INTERFACES_MAX)
+		if (skm_class_pattern_parse(item, &pattern) < 0 || pattern.depth != 3 ||
+			number >= SKM_RULE_INTERFACES_MAX)
 			return -EINVAL;
 		device->interfaces[device->interface_count++] = (struct skm_usb_interface){.configuration = 1,
 			.number = number++,
@@ -197,10 +206,14 @@ static int take_word(char *word, struct skm_device *device)
 	if (strcmp(word, "vid_pid") == 0)
 		return skm_vid_pid_parse(value, &device->vendor_id, &device->product_id);
 	if (strcmp(word, "serial") == 0)
-		return snprintf(device->serial, sizeof(device->serial), "%s", value) < (int)sizeof(device->serial) ? 0 : -EINVAL;
+		return snprintf(device->serial, sizeof(device->serial), "%s", value) <
+				       (int)sizeof(device->serial)
+			       ? 0
+			       : -EINVAL;
 	if (strcmp(word, "port") == 0)
-		return skm_port_check(value) < 0 ? -EINVAL :
-						   (snprintf(device->port, sizeof(device->port), "%s", value), 0);
+		return skm_port_check(value) < 0
+			       ? -EINVAL
+			       : (snprintf(device->port, sizeof(device->port), "%s", value), 0);
 	if (strcmp(word, "connect_type") == 0)
 		return skm_connect_type_from_string(value, &device->connect_type);
 	if (strcmp(word, "hash") == 0)
@@ -210,7 +223,8 @@ static int take_word(char *word, struct skm_device *device)
 	return -EINVAL;
 }
 
-int skm_recorded_device_describe(const char *words, struct skm_device *ret_device, char *error, size_t error_bytes)
+int skm_recorded_device_describe(
+	const char *words, struct skm_device *ret_device, char *error, size_t error_bytes)
 {
 	struct skm_device device = {0};
 	SKM_CLEANUP(skm_free) char *copy = strdup(words);

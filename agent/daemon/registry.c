@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A sorted list: an office terminal has ten devices, a machine can have some hundreds, and every walk is per event, not per
- * rule. */
+/* A sorted list: an office terminal has ten devices, a machine can have some hundreds, and every walk is per
+ * event, not per rule. */
 #include "registry.h"
 
 #include <fcntl.h>
@@ -30,7 +30,8 @@ struct skm_entry *skm_registry_next(const struct skm_registry *registry, const c
 	return NULL;
 }
 
-int skm_registry_add(struct skm_registry *registry, const char *port, const char *syspath, struct skm_entry **ret_entry)
+int skm_registry_add(
+	struct skm_registry *registry, const char *port, const char *syspath, struct skm_entry **ret_entry)
 {
 	if (registry->count >= SKM_REGISTRY_MAX || strlen(port) >= SKM_USB_PORT_BYTES)
 		return -ENOSPC;
@@ -81,7 +82,8 @@ bool skm_registry_has_twin(const struct skm_registry *registry, const struct skm
 	if (!entry->device.serial[0])
 		return false;
 	for (const struct skm_entry *other = registry->entries; other; other = other->next)
-		if (other != entry && other->is_described && other->device.vendor_id == entry->device.vendor_id &&
+		if (other != entry && other->is_described &&
+			other->device.vendor_id == entry->device.vendor_id &&
 			other->device.product_id == entry->device.product_id &&
 			strcmp(other->device.serial, entry->device.serial) == 0)
 			return true;

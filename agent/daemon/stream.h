@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An audit stream on disk: numbered segments of JSON lines in one folder, `00000001.jsonl` and so on, mode 0640, group of the
- * folder. Single writer. Records are queued, then stored together: one write, one fdatasync. What cannot be stored waits in
- * memory (bounded) and is stored, in order, as soon as it can be. */
+/* An audit stream on disk: numbered segments of JSON lines in one folder, `00000001.jsonl` and so on, mode
+ * 0640, group of the folder. Single writer. Records are queued, then stored together: one write, one
+ * fdatasync. What cannot be stored waits in memory (bounded) and is stored, in order, as soon as it can be.
+ */
 #ifndef SEKIMORI_STREAM_H
 #define SEKIMORI_STREAM_H
 
@@ -9,7 +10,8 @@
 
 struct skm_stream;
 
-#define SKM_STREAM_PENDING_MAX 4096 /* records in memory; beyond, the newest are counted as lost and the count is recorded */
+#define SKM_STREAM_PENDING_MAX \
+	4096 /* records in memory; beyond, the newest are counted as lost and the count is recorded */
 
 struct skm_stream_state {
 	bool is_failing;
@@ -21,14 +23,15 @@ struct skm_stream_state {
 SKM_NODISCARD int skm_stream_new(const char *folder, uint64_t segment_bytes, struct skm_stream **ret_stream);
 struct skm_stream *skm_stream_free(struct skm_stream *stream); /* tries one last flush */
 
-/* Queues a copy of the record; the sequence number is given when it is stored, so that it has no gap. Never blocks, never
- * fails: an overfull queue is counted. */
+/* Queues a copy of the record; the sequence number is given when it is stored, so that it has no gap. Never
+ * blocks, never fails: an overfull queue is counted. */
 void skm_stream_append(struct skm_stream *stream, const struct skm_record *record);
-/* Stores all that is queued: 0 = everything is on disk (fdatasync'ed). Negative errno = nothing is lost, it still waits; the
- * state says why. Opens the folder and segment if need be (O_APPEND|O_NOFOLLOW), continues the numbering of the last record
- * found there, cuts off a torn last line (and queues LOG_RECOVERED first). After a write or sync error the segment is not
- * trusted: a short write is cut back, after a failed fdatasync a new segment is begun and unsynced records are written again.
- * When it works again after failing, LOG_RESUMED follows with the count of those lost. */
+/* Stores all that is queued: 0 = everything is on disk (fdatasync'ed). Negative errno = nothing is lost, it
+ * still waits; the state says why. Opens the folder and segment if need be (O_APPEND|O_NOFOLLOW), continues
+ * the numbering of the last record found there, cuts off a torn last line (and queues LOG_RECOVERED first).
+ * After a write or sync error the segment is not trusted: a short write is cut back, after a failed fdatasync
+ * a new segment is begun and unsynced records are written again. When it works again after failing,
+ * LOG_RESUMED follows with the count of those lost. */
 SKM_NODISCARD int skm_stream_flush(struct skm_stream *stream);
 /* The mounts changed: forget open descriptors, so that the next flush finds the folder again. */
 void skm_stream_reopen(struct skm_stream *stream);

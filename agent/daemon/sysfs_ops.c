@@ -33,8 +33,10 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* Interface folders are the subfolders with a colon; sorted, so that writes happen in the same order every time. */
-static int sysfs_interfaces(void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
+/* Interface folders are the subfolders with a colon; sorted, so that writes happen in the same order every
+ * time. */
+static int sysfs_interfaces(
+	void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
 {
 	(void)user;
 	int fd = openat(device, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

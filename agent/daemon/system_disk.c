@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* mount point -> block device number -> /sys/dev/block/MAJOR:MINOR -> through slaves/ (LUKS, LVM, RAID) -> the USB device
- * names in the real path. File systems with an anonymous device number (btrfs) are found through the mount's source. */
+/* mount point -> block device number -> /sys/dev/block/MAJOR:MINOR -> through slaves/ (LUKS, LVM, RAID) ->
+ * the USB device names in the real path. File systems with an anonymous device number (btrfs) are found
+ * through the mount's source. */
 #include "system_disk.h"
 
 #include <dirent.h>
@@ -11,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static const char *const system_mounts[] = {
-	"/", "/usr", "/boot", "/boot/efi", "/efi", "/var", "/var/log", "/etc", "/home", "/opt", "/srv", "/nix"};
+static const char *const system_mounts[] = {"/", "/usr", "/boot", "/boot/efi", "/efi", "/var", "/var/log",
+	"/etc", "/home", "/opt", "/srv", "/nix"};
 
 bool skm_system_disks_has(const struct skm_system_disks *disks, const char *port)
 {
@@ -24,7 +25,8 @@ bool skm_system_disks_has(const struct skm_system_disks *disks, const char *port
 
 static void add_port(struct skm_system_disks *disks, const char *port)
 {
-	if (disks->count == SKM_SYSTEM_DISKS_MAX || strlen(port) >= SKM_USB_PORT_BYTES || skm_system_disks_has(disks, port))
+	if (disks->count == SKM_SYSTEM_DISKS_MAX || strlen(port) >= SKM_USB_PORT_BYTES ||
+		skm_system_disks_has(disks, port))
 		return;
 	memcpy(disks->ports[disks->count++], port, strlen(port) + 1);
 }
@@ -60,7 +62,8 @@ static void push(struct block_walk *walk, const char *path)
 		(void)snprintf(walk->queue[walk->count++], PATH_MAX, "%s", path);
 }
 
-/* A partition has no slaves of its own: those are in its disk's folder when the disk is virtual, which no partition is. */
+/* A partition has no slaves of its own: those are in its disk's folder when the disk is virtual, which no
+ * partition is. */
 static void push_slaves(struct block_walk *walk, const char *folder)
 {
 	char path[PATH_MAX + 8];
@@ -80,7 +83,8 @@ static void push_slaves(struct block_walk *walk, const char *folder)
 	(void)closedir(dir);
 }
 
-static void add_block_device(const char *sys_root, struct skm_system_disks *disks, unsigned major_number, unsigned minor_number)
+static void add_block_device(
+	const char *sys_root, struct skm_system_disks *disks, unsigned major_number, unsigned minor_number)
 {
 	char path[PATH_MAX];
 	char real[PATH_MAX];
@@ -124,13 +128,15 @@ static void add_mount(const char *sys_root, struct skm_system_disks *disks, cons
 	unsigned minor_number = 0;
 	char mount_point[PATH_MAX];
 	char source[PATH_MAX];
-	if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_number, &minor_number, mount_point) != 3) // NOLINT(cert-err34-c)
+	if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_number, &minor_number, mount_point) !=
+		3) // NOLINT(cert-err34-c)
 		return;
 	if (!is_system_mount(mount_point))
 		return;
 	add_block_device(sys_root, disks, major_number, minor_number);
 	const char *separator = strstr(line, " - ");
-	if (major_number == 0 && separator && sscanf(separator, " - %*s %4095s", source) == 1 && source[0] == '/')
+	if (major_number == 0 && separator && sscanf(separator, " - %*s %4095s", source) == 1 &&
+		source[0] == '/')
 		add_node(sys_root, disks, source);
 }
 

@@ -23,8 +23,9 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* By the kernel's naming (usb_alloc_dev, usb_set_configuration) rather than by DEVTYPE: for an enumerated device libudev
- * would have to read its uevent file, and whatever is read from a device here could block the main loop. */
+/* By the kernel's naming (usb_alloc_dev, usb_set_configuration) rather than by DEVTYPE: for an enumerated
+ * device libudev would have to read its uevent file, and whatever is read from a device here could block the
+ * main loop. */
 static enum skm_usb_object object_of(const char *name)
 {
 	if (strchr(name, ':'))
@@ -101,7 +102,8 @@ static int open_monitor(struct skm_udev_source *source, const char *group, uint3
 	int r = udev_monitor_filter_add_match_subsystem_devtype(source->monitor, "usb", NULL);
 	if (r < 0)
 		return r;
-	/* Without the privilege to force it the size is what the system allows: smaller, and an overflow is handled. */
+	/* Without the privilege to force it the size is what the system allows: smaller, and an overflow is
+	 * handled. */
 	(void)udev_monitor_set_receive_buffer_size(source->monitor, (int)receive_buffer_bytes);
 	return udev_monitor_enable_receiving(source->monitor);
 }
@@ -115,7 +117,8 @@ int skm_udev_source_new(struct skm_loop *loop, const char *group, uint32_t recei
 	source->handler = *handler;
 	int r = open_monitor(source, group, receive_buffer_bytes);
 	if (r == 0)
-		r = skm_loop_add_fd(loop, udev_monitor_get_fd(source->monitor), EPOLLIN, on_readable, source, &source->source);
+		r = skm_loop_add_fd(loop, udev_monitor_get_fd(source->monitor), EPOLLIN, on_readable, source,
+			&source->source);
 	if (r < 0) {
 		(void)skm_udev_source_free(source);
 		return r;
@@ -143,7 +146,8 @@ int skm_udev_source_set_buffer(struct skm_udev_source *source, uint32_t receive_
 }
 
 /* libudev gives the list sorted by path, so a hub comes before what hangs on it. */
-int skm_udev_source_scan(struct skm_udev_source *source, int (*on_event)(void *user, const struct skm_usb_event *), void *user)
+int skm_udev_source_scan(
+	struct skm_udev_source *source, int (*on_event)(void *user, const struct skm_usb_event *), void *user)
 {
 	struct udev_enumerate *enumerate = udev_enumerate_new(source->udev);
 	if (!enumerate)
@@ -153,7 +157,8 @@ int skm_udev_source_scan(struct skm_udev_source *source, int (*on_event)(void *u
 		r = udev_enumerate_scan_devices(enumerate);
 	struct udev_list_entry *entry = r == 0 ? udev_enumerate_get_list_entry(enumerate) : NULL;
 	for (; r == 0 && entry; entry = udev_list_entry_get_next(entry)) {
-		struct skm_usb_event event = {.action = SKM_USB_ADD, .syspath = udev_list_entry_get_name(entry)};
+		struct skm_usb_event event = {
+			.action = SKM_USB_ADD, .syspath = udev_list_entry_get_name(entry)};
 		event.name = last_part(event.syspath);
 		event.object = object_of(event.name);
 		if (event.object != SKM_USB_INTERFACE)

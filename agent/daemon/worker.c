@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Model: a job is queued; a free worker gets it together with a duplicate of the device's descriptor (SCM_RIGHTS) over a
- * SEQPACKET socket pair; it answers with a result; both are plain structs, since both ends are the same binary, forked.
- * One timer serves all deadlines and the dismissal of idle workers. Each worker has one job at a time. */
+/* Model: a job is queued; a free worker gets it together with a duplicate of the device's descriptor
+ * (SCM_RIGHTS) over a SEQPACKET socket pair; it answers with a result; both are plain structs, since both
+ * ends are the same binary, forked. One timer serves all deadlines and the dismissal of idle workers. Each
+ * worker has one job at a time. */
 #include "worker.h"
 
 #include <fcntl.h>
@@ -15,11 +16,11 @@
 #include <time.h>
 
 #define RETRY_MS 1000u /* when no process could be had for a queued job */
-#define IDLE_MS 5000u /* a plug of a keyboard is followed by rechecks within this time */
+#define IDLE_MS 5000u  /* a plug of a keyboard is followed by rechecks within this time */
 
 struct queued_job {
 	struct skm_job job;
-	int device; /* ours */
+	int device;		 /* ours */
 	struct queued_job *next; /* skm_worker_pool::queue_head */
 };
 
@@ -55,7 +56,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- inside the worker process ------------------------------------------------------------------------------------- */
+/* ---- inside the worker process
+ * ------------------------------------------------------------------------------------- */
 
 static ssize_t receive_job(int socket, struct skm_job *job, int *ret_device)
 {
@@ -64,8 +66,10 @@ static ssize_t receive_job(int socket, struct skm_job *job, int *ret_device)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = job, .iov_len = sizeof(*job)};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf)};
 	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 	if (!header || header->cmsg_type != SCM_RIGHTS || n != (ssize_t)sizeof(*job))
@@ -74,7 +78,8 @@ static ssize_t receive_job(int socket, struct skm_job *job, int *ret_device)
 	return n;
 }
 
-static void run_job(const struct skm_device_ops *ops, const struct skm_job *job, int device, struct skm_job_result *result)
+static void run_job(const struct skm_device_ops *ops, const struct skm_job *job, int device,
+	struct skm_job_result *result)
 {
 	memset(result, 0, sizeof(*result));
 	result->id = job->id;
@@ -117,7 +122,8 @@ static _Noreturn void become_worker(const struct skm_worker_pool *pool, pid_t pa
 	worker_main(&pool->ops, STDERR_FILENO + 1);
 }
 
-/* ---- inside the agent ---------------------------------------------------------------------------------------------- */
+/* ---- inside the agent
+ * ---------------------------------------------------------------------------------------------- */
 
 static void arm_timer(struct skm_worker_pool *pool)
 {
@@ -175,7 +181,8 @@ static int on_worker(struct skm_source *source, uint32_t events, void *user)
 	(void)events;
 	struct worker *worker = user;
 	struct skm_worker_pool *pool = worker->pool;
-	static struct skm_job_result result; /* 3 KB: not on the stack of every callback; the loop is single-threaded */
+	static struct skm_job_result
+		result; /* 3 KB: not on the stack of every callback; the loop is single-threaded */
 	ssize_t n = recv(worker->socket, &result, sizeof(result), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -222,8 +229,10 @@ static int send_job(const struct worker *worker, const struct queued_job *queued
 		void *out;
 	} job = {.in = &queued->job};
 	struct iovec iov = {.iov_base = job.out, .iov_len = sizeof(queued->job)};
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
@@ -301,8 +310,8 @@ static int on_timer(struct skm_source *source, uint32_t events, void *user)
 	return 0;
 }
 
-int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops, uint32_t deadline_ms, skm_job_done_fn on_done,
-	void *user, struct skm_worker_pool **ret_pool)
+int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops, uint32_t deadline_ms,
+	skm_job_done_fn on_done, void *user, struct skm_worker_pool **ret_pool)
 {
 	struct skm_worker_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Everything that can hang on a bad device happens in worker processes: reading a string descriptor and writing
- * `authorized` take the kernel's device lock, and a device that does not answer holds it for as long as it likes (USBGuard's
- * issue #673: daemon in D state, unkillable). Processes, not threads: a process in D state can be left behind, a thread
- * cannot.
+/* Everything that can hang on a bad device happens in worker processes: reading a string descriptor and
+ * writing `authorized` take the kernel's device lock, and a device that does not answer holds it for as long
+ * as it likes (USBGuard's issue #673: daemon in D state, unkillable). Processes, not threads: a process in D
+ * state can be left behind, a thread cannot.
  *
- * Workers are forked when there is work and leave when there has been none for a while. A job that misses its deadline is
- * reported as -ETIMEDOUT; its worker is killed and, if the kernel does not let it go, abandoned and reaped whenever it ends. */
+ * Workers are forked when there is work and leave when there has been none for a while. A job that misses its
+ * deadline is reported as -ETIMEDOUT; its worker is killed and, if the kernel does not let it go, abandoned
+ * and reaped whenever it ends. */
 #ifndef SEKIMORI_WORKER_H
 #define SEKIMORI_WORKER_H
 
@@ -28,8 +29,8 @@ struct skm_job {
 struct skm_job_result {
 	uint64_t id;
 	enum skm_job_kind kind;
-	int code;                  /* what the enforcer returned; -ETIMEDOUT: hung; -EPIPE: the worker died */
-	struct skm_device device;  /* INSPECT, code 0 */
+	int code;		  /* what the enforcer returned; -ETIMEDOUT: hung; -EPIPE: the worker died */
+	struct skm_device device; /* INSPECT, code 0 */
 	struct skm_live_state live; /* code >= 0 */
 };
 
@@ -38,16 +39,17 @@ typedef void (*skm_job_done_fn)(void *user, const struct skm_job_result *result)
 struct skm_worker_pool;
 
 /* `ops` is used in the workers only. 0 or -errno. */
-SKM_NODISCARD int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops, uint32_t deadline_ms,
-	skm_job_done_fn on_done, void *user, struct skm_worker_pool **ret_pool);
+SKM_NODISCARD int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops,
+	uint32_t deadline_ms, skm_job_done_fn on_done, void *user, struct skm_worker_pool **ret_pool);
 /* Kills the workers without waiting for them. */
 struct skm_worker_pool *skm_worker_pool_free(struct skm_worker_pool *pool);
 void skm_worker_pool_set_deadline(struct skm_worker_pool *pool, uint32_t deadline_ms);
 
-/* Queues a job; `device` is borrowed (a duplicate is kept). 0 or -ENOMEM, -EMFILE: then on_done is not called. */
+/* Queues a job; `device` is borrowed (a duplicate is kept). 0 or -ENOMEM, -EMFILE: then on_done is not
+ * called. */
 SKM_NODISCARD int skm_worker_pool_submit(struct skm_worker_pool *pool, const struct skm_job *job, int device);
-/* Hands queued jobs to workers, as many as there are; to be called once after a round of events. Results come through
- * on_done, never from inside submit. */
+/* Hands queued jobs to workers, as many as there are; to be called once after a round of events. Results come
+ * through on_done, never from inside submit. */
 void skm_worker_pool_dispatch(struct skm_worker_pool *pool);
 /* After SIGCHLD. */
 void skm_worker_pool_reap(struct skm_worker_pool *pool);

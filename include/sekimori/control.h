@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The control protocol between `sekimori` and `sekimorid`: AF_UNIX SOCK_SEQPACKET at SKM_CONTROL_PATH, one message a packet.
+/* The control protocol between `sekimori` and `sekimorid`: AF_UNIX SOCK_SEQPACKET at SKM_CONTROL_PATH, one
+ * message a packet.
  *
- * A message is a header of SKM_CONTROL_HEADER_BYTES (version, operation or result, body length; little-endian) and a body.
- * A packet whose size does not agree exactly with its header is a protocol error, and the connection is closed.
- * One request a connection; the answer is any number of RESULT_MORE messages and one that ends it.
- * Who may ask is decided by the kernel's word on the caller (SO_PEERCRED, SO_PEERGROUPS), never by what is in a message. */
+ * A message is a header of SKM_CONTROL_HEADER_BYTES (version, operation or result, body length;
+ * little-endian) and a body. A packet whose size does not agree exactly with its header is a protocol error,
+ * and the connection is closed. One request a connection; the answer is any number of RESULT_MORE messages
+ * and one that ends it. Who may ask is decided by the kernel's word on the caller (SO_PEERCRED,
+ * SO_PEERGROUPS), never by what is in a message. */
 #ifndef SEKIMORI_CONTROL_H
 #define SEKIMORI_CONTROL_H
 
@@ -23,12 +25,12 @@ enum skm_control_operation {
 };
 
 enum skm_control_result {
-	SKM_CONTROL_OK = 0,         /* body present, this is the last message */
-	SKM_CONTROL_MORE = 1,       /* body present, more follow */
-	SKM_CONTROL_DENIED = 2,     /* the caller has no role that may ask this; empty body */
+	SKM_CONTROL_OK = 0,	/* body present, this is the last message */
+	SKM_CONTROL_MORE = 1,	/* body present, more follow */
+	SKM_CONTROL_DENIED = 2, /* the caller has no role that may ask this; empty body */
 	SKM_CONTROL_BAD_REQUEST = 3,
-	SKM_CONTROL_BUSY = 4,       /* too many connections of this caller */
-	SKM_CONTROL_END = 5,        /* empty body, last message of a list */
+	SKM_CONTROL_BUSY = 4, /* too many connections of this caller */
+	SKM_CONTROL_END = 5,  /* empty body, last message of a list */
 };
 
 struct skm_control_header {
@@ -48,26 +50,27 @@ struct skm_status {
 	int64_t audit_until_sec;
 	char policy_version[17];
 	uint64_t rule_count;
-	bool config_is_broken; /* the file on disk is not what is in force */
+	bool config_is_broken;	/* the file on disk is not what is in force */
 	char config_error[768]; /* formatted, "" = none */
 	bool log_is_failing;
 	char log_error[256];
-	uint64_t log_pending; /* records that wait in memory */
-	uint64_t log_lost;    /* records that no longer fitted there, since start */
+	uint64_t log_pending;  /* records that wait in memory */
+	uint64_t log_lost;     /* records that no longer fitted there, since start */
 	uint64_t log_sequence; /* last stored */
 	uint32_t device_count, refused_count, partial_count, hung_count;
 	uint64_t overflow_count;
 	uint64_t last_reconcile_realtime_usec;
 	uint32_t system_disk_count; /* all of them; the first SKM_SYSTEM_DISKS_NAMED_MAX are named */
-	char system_disks[SKM_SYSTEM_DISKS_NAMED_MAX][SKM_USB_PORT_BYTES]; /* ports whose device carries a mounted system file system */
+	char system_disks[SKM_SYSTEM_DISKS_NAMED_MAX]
+			 [SKM_USB_PORT_BYTES]; /* ports whose device carries a mounted system file system */
 };
 
 /* Where a device stands. */
 enum skm_device_state {
-	SKM_DEVICE_STATE_NEW,      /* being read or judged */
-	SKM_DEVICE_STATE_SETTLED,  /* the kernel's state is what the verdict asks for */
+	SKM_DEVICE_STATE_NEW,	  /* being read or judged */
+	SKM_DEVICE_STATE_SETTLED, /* the kernel's state is what the verdict asks for */
 	SKM_DEVICE_STATE_HUNG,
-	SKM_DEVICE_STATE_FAILED,   /* could not be brought to the verdict; closed */
+	SKM_DEVICE_STATE_FAILED, /* could not be brought to the verdict; closed */
 	SKM_DEVICE_STATE_COUNT_,
 };
 
@@ -79,25 +82,31 @@ struct skm_device_report {
 	bool is_observed; /* let pass by mode "audit" */
 };
 
-/* Pure encoders: 0 and the length; -ENOBUFS; -EINVAL for a value that no decoder would take (unterminated string, number out
- * of its enum). Pure decoders: 0, or -EBADMSG for anything that is not exactly one well-formed value (wrong size, NUL in a
- * string, number out of its enum, trailing bytes).
- * A header is decoded from the whole packet: `len` must be exactly SKM_CONTROL_HEADER_BYTES + body_bytes. Its version and code
- * are handed out as they are, so that the caller can answer a stranger. */
-SKM_NODISCARD int skm_control_header_encode(const struct skm_control_header *header, uint8_t *buf, size_t size);
-SKM_NODISCARD int skm_control_header_decode(const uint8_t *buf, size_t len, struct skm_control_header *ret_header);
-SKM_NODISCARD int skm_status_encode(const struct skm_status *status, uint8_t *buf, size_t size, size_t *ret_len);
+/* Pure encoders: 0 and the length; -ENOBUFS; -EINVAL for a value that no decoder would take (unterminated
+ * string, number out of its enum). Pure decoders: 0, or -EBADMSG for anything that is not exactly one
+ * well-formed value (wrong size, NUL in a string, number out of its enum, trailing bytes). A header is
+ * decoded from the whole packet: `len` must be exactly SKM_CONTROL_HEADER_BYTES + body_bytes. Its version and
+ * code are handed out as they are, so that the caller can answer a stranger. */
+SKM_NODISCARD int skm_control_header_encode(
+	const struct skm_control_header *header, uint8_t *buf, size_t size);
+SKM_NODISCARD int skm_control_header_decode(
+	const uint8_t *buf, size_t len, struct skm_control_header *ret_header);
+SKM_NODISCARD int skm_status_encode(
+	const struct skm_status *status, uint8_t *buf, size_t size, size_t *ret_len);
 SKM_NODISCARD int skm_status_decode(const uint8_t *buf, size_t len, struct skm_status *ret_status);
-SKM_NODISCARD int skm_device_report_encode(const struct skm_device_report *report, uint8_t *buf, size_t size, size_t *ret_len);
-SKM_NODISCARD int skm_device_report_decode(const uint8_t *buf, size_t len, struct skm_device_report *ret_report);
+SKM_NODISCARD int skm_device_report_encode(
+	const struct skm_device_report *report, uint8_t *buf, size_t size, size_t *ret_len);
+SKM_NODISCARD int skm_device_report_decode(
+	const uint8_t *buf, size_t len, struct skm_device_report *ret_report);
 
 const char *skm_device_state_to_string(enum skm_device_state state);
 
-/* The client's side: connects, checks that the server is root (or the caller's own effective user, as for configuration files:
- * who could plant that server is the caller anyway, and tests need no root), sends one request, and calls `on_body` for each
- * body. All of it takes at most timeout_ms.
- * 0; SKM_CONTROL_CLIENT_… ; or -errno (-ENOENT, -ECONNREFUSED, -ECONNRESET: no agent; -ETIMEDOUT; -EPERM: the server is
- * somebody else; -EBADMSG: it does not speak our version). `on_body` returns 0 to go on or a negative errno, which ends it. */
+/* The client's side: connects, checks that the server is root (or the caller's own effective user, as for
+ * configuration files: who could plant that server is the caller anyway, and tests need no root), sends one
+ * request, and calls `on_body` for each body. All of it takes at most timeout_ms. 0; SKM_CONTROL_CLIENT_… ;
+ * or -errno (-ENOENT, -ECONNREFUSED, -ECONNRESET: no agent; -ETIMEDOUT; -EPERM: the server is somebody else;
+ * -EBADMSG: it does not speak our version). `on_body` returns 0 to go on or a negative errno, which ends it.
+ */
 #define SKM_CONTROL_CLIENT_DENIED 1
 #define SKM_CONTROL_CLIENT_BUSY 2
 typedef int (*skm_control_body_fn)(void *user, const uint8_t *body, size_t len);

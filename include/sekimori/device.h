@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A USB device as the gate sees it before any driver does: a value without pointers, so it can be copied with =,
- * sent to another process, fuzzed and used in parameterised tests.
+/* A USB device as the gate sees it before any driver does: a value without pointers, so it can be copied with
+ * =, sent to another process, fuzzed and used in parameterised tests.
  *
- * Where the numbers come from: USB 2.0 specification §9.6 (descriptors; a string descriptor has at most 255 bytes,
- * so 126 UTF-16 units, at most 378 bytes of UTF-8); Linux include/linux/usb.h (USB_MAXCONFIG 8, USB_MAXINTERFACES 32);
- * Documentation/ABI/stable/sysfs-bus-usb (descriptors, authorized, port/connect_type). */
+ * Where the numbers come from: USB 2.0 specification §9.6 (descriptors; a string descriptor has at most 255
+ * bytes, so 126 UTF-16 units, at most 378 bytes of UTF-8); Linux include/linux/usb.h (USB_MAXCONFIG 8,
+ * USB_MAXINTERFACES 32); Documentation/ABI/stable/sysfs-bus-usb (descriptors, authorized, port/connect_type).
+ */
 #ifndef SEKIMORI_DEVICE_H
 #define SEKIMORI_DEVICE_H
 
@@ -14,9 +15,10 @@
 
 #include "sekimori/result.h"
 
-#define SKM_USB_STRING_BYTES 380   /* 126 units * 3 bytes + NUL, rounded up */
-#define SKM_USB_PORT_BYTES 64      /* kernel name of a device, "1-2.3.4": at most 7 tiers deep */
-#define SKM_USB_INTERFACES_MAX 256 /* 8 configurations * 32 interfaces; distinct class triples of one interface count */
+#define SKM_USB_STRING_BYTES 380 /* 126 units * 3 bytes + NUL, rounded up */
+#define SKM_USB_PORT_BYTES 64	 /* kernel name of a device, "1-2.3.4": at most 7 tiers deep */
+#define SKM_USB_INTERFACES_MAX \
+	256 /* 8 configurations * 32 interfaces; distinct class triples of one interface count */
 #define SKM_DESCRIPTOR_HASH_BYTES 32
 
 /* /sys/…/port/connect_type; the firmware's word (ACPI _UPC/_PLD), so "unknown" is common. */
@@ -31,18 +33,18 @@ enum skm_connect_type {
 /* Why raw descriptors could not be believed. Everything but OK is refused whole. */
 enum skm_descriptor_state {
 	SKM_DESCRIPTOR_OK,
-	SKM_DESCRIPTOR_EMPTY,         /* no byte at all */
+	SKM_DESCRIPTOR_EMPTY,	      /* no byte at all */
 	SKM_DESCRIPTOR_TRUNCATED,     /* ends inside a descriptor or a configuration */
 	SKM_DESCRIPTOR_CONTRADICTION, /* lengths or types that cannot be true */
 	SKM_DESCRIPTOR_TOO_LARGE,     /* more than we are willing to judge */
 	SKM_DESCRIPTOR_STATE_COUNT_,
 };
 
-/* One class triple that an interface shows in one of its alternate settings. An interface whose alternate settings
- * differ in class has several entries with the same configuration and number. */
+/* One class triple that an interface shows in one of its alternate settings. An interface whose alternate
+ * settings differ in class has several entries with the same configuration and number. */
 struct skm_usb_interface {
 	uint8_t configuration; /* bConfigurationValue */
-	uint8_t number;        /* bInterfaceNumber */
+	uint8_t number;	       /* bInterfaceNumber */
 	uint8_t class_code;
 	uint8_t subclass;
 	uint8_t protocol;
@@ -58,14 +60,15 @@ struct skm_device {
 	uint8_t device_class;
 	enum skm_connect_type connect_type;
 	enum skm_descriptor_state descriptor_state;
-	/* Bytes as the device gave them through the kernel (UTF-8, but do not trust that): only the newline that sysfs
-	 * appends is gone. "" = none. */
+	/* Bytes as the device gave them through the kernel (UTF-8, but do not trust that): only the newline
+	 * that sysfs appends is gone. "" = none. */
 	char manufacturer[SKM_USB_STRING_BYTES];
 	char product[SKM_USB_STRING_BYTES];
 	char serial[SKM_USB_STRING_BYTES];
 	uint8_t descriptor_hash[SKM_DESCRIPTOR_HASH_BYTES]; /* BLAKE2b-256 of the sysfs file "descriptors" */
 	uint16_t interface_count;
-	struct skm_usb_interface interfaces[SKM_USB_INTERFACES_MAX]; /* sorted by configuration, number, class triple */
+	struct skm_usb_interface
+		interfaces[SKM_USB_INTERFACES_MAX]; /* sorted by configuration, number, class triple */
 };
 
 /* What an interface is, in the words of an office. The first is what a class we do not know becomes. */
@@ -86,7 +89,7 @@ enum skm_device_kind {
 	SKM_KIND_AUDIO,
 	SKM_KIND_VIDEO,
 	SKM_KIND_FIRMWARE_UPGRADE, /* DFU */
-	SKM_KIND_MEASUREMENT,      /* USBTMC, diagnostics */
+	SKM_KIND_MEASUREMENT,	   /* USBTMC, diagnostics */
 	SKM_KIND_HEALTHCARE,
 	SKM_KIND_CONTENT_SECURITY,
 	SKM_KIND_PHYSICAL,
@@ -111,7 +114,8 @@ const char *skm_device_kind_to_text(enum skm_device_kind kind, bool japanese);
 SKM_NODISCARD int skm_connect_type_from_string(const char *word, enum skm_connect_type *ret_type);
 SKM_NODISCARD int skm_device_kind_from_string(const char *word, enum skm_device_kind *ret_kind);
 
-/* True when both were made from the same enumeration of the same device: port, devnum, ids, strings, descriptors. */
+/* True when both were made from the same enumeration of the same device: port, devnum, ids, strings,
+ * descriptors. */
 bool skm_device_equal(const struct skm_device *a, const struct skm_device *b);
 
 #endif

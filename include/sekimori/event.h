@@ -9,38 +9,46 @@
 #include "sekimori/result.h"
 
 enum skm_event {
-	SKM_EVENT_DEVICE_ALLOWED,    /* every interface may be used */
-	SKM_EVENT_DEVICE_PARTIAL,    /* some interfaces opened, others refused */
-	SKM_EVENT_EXPORT_DENIED,     /* refused; anything but a network adapter */
-	SKM_EVENT_NETDEV_DENIED,     /* refused; a network adapter (or wireless) */
-	SKM_EVENT_DEVICE_OBSERVED,   /* mode "audit": would have been refused, was let pass */
-	SKM_EVENT_DEVICE_CHANGED,    /* a known device shows other interfaces, another configuration, or was opened by another hand */
+	SKM_EVENT_DEVICE_ALLOWED,  /* every interface may be used */
+	SKM_EVENT_DEVICE_PARTIAL,  /* some interfaces opened, others refused */
+	SKM_EVENT_EXPORT_DENIED,   /* refused; anything but a network adapter */
+	SKM_EVENT_NETDEV_DENIED,   /* refused; a network adapter (or wireless) */
+	SKM_EVENT_DEVICE_OBSERVED, /* mode "audit": would have been refused, was let pass */
+	SKM_EVENT_DEVICE_CHANGED,  /* a known device shows other interfaces, another configuration, or was
+				      opened by another hand */
 	SKM_EVENT_DEVICE_REMOVED,
-	SKM_EVENT_DEVICE_HUNG,       /* a write or read did not come back in time */
-	SKM_EVENT_DEVICE_ERROR,      /* what was decided could not be done; the device stays closed */
-	SKM_EVENT_SYSTEM_DISK,       /* carries a mounted system file system: left open */
+	SKM_EVENT_DEVICE_HUNG,	     /* a write or read did not come back in time */
+	SKM_EVENT_DEVICE_ERROR,	     /* what was decided could not be done; the device stays closed */
+	SKM_EVENT_SYSTEM_DISK,	     /* carries a mounted system file system: left open */
 	SKM_EVENT_CONTROLLER_CLOSED, /* a new host controller was set to refuse */
-	SKM_EVENT_CONTROLLER_OPEN,   /* a controller (or the default for new ones) was found open and closed again, or could not be closed */
+	SKM_EVENT_CONTROLLER_OPEN,   /* a controller (or the default for new ones) was found open and closed
+					again, or could not be closed */
 	SKM_EVENT_UEVENT_OVERFLOW,   /* the kernel's event queue overflowed; everything was scanned again */
-	SKM_EVENT_RESUMED,           /* the machine woke up; everything was checked again */
+	SKM_EVENT_RESUMED,	     /* the machine woke up; everything was checked again */
 	SKM_EVENT_AGENT_START,
 	SKM_EVENT_AGENT_STOP,
-	SKM_EVENT_POLICY_CHANGED,    /* a reload put another configuration in force */
-	SKM_EVENT_CONFIG_BROKEN,     /* the file is wrong; the old policy (or the built-in one) stays in force */
-	SKM_EVENT_AUDIT_MODE,        /* mode "audit" begins, goes on (at start), or ends by its date */
-	SKM_EVENT_LOG_FULL,          /* records could not be stored */
-	SKM_EVENT_LOG_RESUMED,       /* they can again; tells how many waited and how many were lost */
-	SKM_EVENT_LOG_RECOVERED,     /* a torn last line was cut off at start */
+	SKM_EVENT_POLICY_CHANGED, /* a reload put another configuration in force */
+	SKM_EVENT_CONFIG_BROKEN,  /* the file is wrong; the old policy (or the built-in one) stays in force */
+	SKM_EVENT_AUDIT_MODE,	  /* mode "audit" begins, goes on (at start), or ends by its date */
+	SKM_EVENT_LOG_FULL,	  /* records could not be stored */
+	SKM_EVENT_LOG_RESUMED,	  /* they can again; tells how many waited and how many were lost */
+	SKM_EVENT_LOG_RECOVERED,  /* a torn last line was cut off at start */
 	SKM_EVENT_COUNT_,
 };
 
 /* As syslog's, so that they sort. */
-enum skm_severity { SKM_SEVERITY_INFO, SKM_SEVERITY_NOTICE, SKM_SEVERITY_WARNING, SKM_SEVERITY_ALERT, SKM_SEVERITY_COUNT_ };
+enum skm_severity {
+	SKM_SEVERITY_INFO,
+	SKM_SEVERITY_NOTICE,
+	SKM_SEVERITY_WARNING,
+	SKM_SEVERITY_ALERT,
+	SKM_SEVERITY_COUNT_
+};
 
 const char *skm_event_to_string(enum skm_event event); /* "EXPORT_DENIED"; never NULL */
 SKM_NODISCARD int skm_event_from_string(const char *word, enum skm_event *ret_event); /* 0 or -EINVAL */
 enum skm_severity skm_event_severity(enum skm_event event);
-const char *skm_severity_to_string(enum skm_severity severity); /* "info", "notice", "warning", "alert" */
+const char *skm_severity_to_string(enum skm_severity severity);	    /* "info", "notice", "warning", "alert" */
 const char *skm_event_to_text(enum skm_event event, bool japanese); /* for people; never NULL */
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One audit record and its one line of JSON. OCSF-shaped (schema.ocsf.io, classes 1010 Peripheral Activity and 1008 Event
- * Log Activity, profiles security_control and datetime), with the chain as the last member. */
+/* One audit record and its one line of JSON. OCSF-shaped (schema.ocsf.io, classes 1010 Peripheral Activity
+ * and 1008 Event Log Activity, profiles security_control and datetime), with the chain as the last member. */
 #ifndef SEKIMORI_RECORD_H
 #define SEKIMORI_RECORD_H
 
@@ -29,14 +29,15 @@ struct skm_record {
 	enum skm_outcome outcome;
 	struct skm_timestamp time;
 	char boot_id[SKM_BOOT_ID_BYTES];
-	uint64_t sequence; /* set by the stream when it stores the record; 1 is the first of a stream */
+	uint64_t sequence;  /* set by the stream when it stores the record; 1 is the first of a stream */
 	const char *stream; /* "agent" or "auth": static storage */
 
 	char terminal_number[65];
 	char section[129];
 	char policy_version[17];
 
-	/* Who was at the console: the active session's user; who logged in (loginuid); who operates it ("" = not known). */
+	/* Who was at the console: the active session's user; who logged in (loginuid); who operates it ("" =
+	 * not known). */
 	char user[SKM_USER_BYTES];
 	char login_user[SKM_USER_BYTES];
 	char operator_id[SKM_USER_BYTES];
@@ -51,13 +52,15 @@ struct skm_record {
 	struct skm_decision decision;
 	bool at_start; /* was there when the agent (or the machine) started */
 
-	/* What decided, when it was no device decision: "builtin:…". "" = decision.rule; a record of a device always names one. */
+	/* What decided, when it was no device decision: "builtin:…". "" = decision.rule; a record of a device
+	 * always names one. */
 	char rule[SKM_RULE_ID_BYTES];
-	char object[256];              /* what it is about when it is no device: a controller, a file, a segment */
-	char detail[512];              /* English, one sentence, may be empty */
-	uint64_t count;                /* aggregated or lost records, 0 = none */
+	char object[256]; /* what it is about when it is no device: a controller, a file, a segment */
+	char detail[512]; /* English, one sentence, may be empty */
+	uint64_t count;	  /* aggregated or lost records, 0 = none */
 
-	/* The chain (its own issue): 64 hex digits of the record before, and this record's MAC. "" until there is a chain. */
+	/* The chain (its own issue): 64 hex digits of the record before, and this record's MAC. "" until
+	 * there is a chain. */
 	char previous_hash[SKM_HEX256_BYTES];
 	char mac[SKM_HEX128_BYTES];
 };
@@ -65,11 +68,12 @@ struct skm_record {
 /* A record with nothing in it but defaults (uids -1, stream "agent", outcome LOGGED). */
 void skm_record_init(struct skm_record *record, enum skm_event event);
 
-/* Writes one line with its newline (and no NUL), always valid JSON in valid UTF-8, escaped as json.h says, members in a fixed
- * order. Each text has a budget of bytes and is cut beyond it, ending in U+2026; the list of interfaces is cut to what the
- * line still holds and "interfaces_omitted" counts the rest: so the line never exceeds SKM_RECORD_LINE_MAX. What is not
- * known is null; only "peripheral_device" (no device) and "count" (0) are left out. The members are described in
- * docs/audit-record.schema.json. All strings of the record must be terminated, stream may be NULL. Returns the length. Pure. */
+/* Writes one line with its newline (and no NUL), always valid JSON in valid UTF-8, escaped as json.h says,
+ * members in a fixed order. Each text has a budget of bytes and is cut beyond it, ending in U+2026; the list
+ * of interfaces is cut to what the line still holds and "interfaces_omitted" counts the rest: so the line
+ * never exceeds SKM_RECORD_LINE_MAX. What is not known is null; only "peripheral_device" (no device) and
+ * "count" (0) are left out. The members are described in docs/audit-record.schema.json. All strings of the
+ * record must be terminated, stream may be NULL. Returns the length. Pure. */
 size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
 
 const char *skm_outcome_to_string(enum skm_outcome outcome);

@@ -4,9 +4,9 @@
  * Functions that can fail return int:
  *   0          success
  *   negative   -errno: unexpected; hand it up unchanged, never match it against another function's meaning
- *   positive   a documented outcome of that very function (SKM_<MODULE>_<OUTCOME>); its direct caller handles it
- * Outputs are named ret_… , come last, are set on success and left untouched on failure.
- * Libraries do not log; whoever handles an error logs it once: "cannot <do what> <to which object>: <why>". */
+ *   positive   a documented outcome of that very function (SKM_<MODULE>_<OUTCOME>); its direct caller handles
+ * it Outputs are named ret_… , come last, are set on success and left untouched on failure. Libraries do not
+ * log; whoever handles an error logs it once: "cannot <do what> <to which object>: <why>". */
 #ifndef SEKIMORI_RESULT_H
 #define SEKIMORI_RESULT_H
 
@@ -19,8 +19,7 @@
 #define SKM_PRINTF(index, first) __attribute__((format(printf, index, first)))
 #define SKM_CLEANUP(destructor) __attribute__((cleanup(destructor)))
 #define SKM_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define SKM_CONTAINER_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define SKM_CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* An fd that is not open is -1, never 0. */
 static inline void skm_fd_close(int *fd)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The enforcer against a device in memory. The promise in all of them: whatever fails, at whatever moment, no interface that
- * was not allowed ever gets a driver. */
+/* The enforcer against a device in memory. The promise in all of them: whatever fails, at whatever moment, no
+ * interface that was not allowed ever gets a driver. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -22,7 +22,8 @@ static struct skm_decision allow_hid(const struct skm_device *device)
 		allowed += decision.interface_allowed[i];
 	}
 	if (allowed)
-		decision.verdict = allowed == device->interface_count ? SKM_VERDICT_ALLOW : SKM_VERDICT_PARTIAL;
+		decision.verdict =
+			allowed == device->interface_count ? SKM_VERDICT_ALLOW : SKM_VERDICT_PARTIAL;
 	return decision;
 }
 
@@ -41,7 +42,8 @@ static void assert_nothing_else_bound(const struct fake_device *fake, const char
 {
 	for (unsigned i = 0; i < fake->interface_count; i++)
 		if (fake->interfaces[i].announced.class_code != 3)
-			cr_assert(!fake->interfaces[i].ever_had_driver, "%s: interface %u got a driver", when, i);
+			cr_assert(!fake->interfaces[i].ever_had_driver, "%s: interface %u got a driver", when,
+				i);
 }
 
 Test(enforcer, describes_a_device)
@@ -169,7 +171,8 @@ Test(enforcer, never_opens_too_much_whatever_fails)
 				cr_expect(r == SKM_ENFORCER_GONE || r == 0, "call %u: %d", k, r);
 			/* that no driver wants an interface is no failure, so a probe may fail */
 			if (!kind && r != 0)
-				cr_expect(!fake.interfaces[1].authorized && (!fake.authorized || fake.calls < k),
+				cr_expect(!fake.interfaces[1].authorized &&
+						  (!fake.authorized || fake.calls < k),
 					"call %u failed with %d and the device stayed open", k, r);
 		}
 	}
@@ -177,17 +180,21 @@ Test(enforcer, never_opens_too_much_whatever_fails)
 
 Test(enforcer, knows_when_the_kernel_agrees)
 {
-	struct skm_device device = {.interface_count = 2, .interfaces = {fake_composite[0], fake_composite[1]}};
+	struct skm_device device = {
+		.interface_count = 2, .interfaces = {fake_composite[0], fake_composite[1]}};
 	struct skm_decision decision = allow_hid(&device);
 	struct skm_live_state live = {.is_authorized = true,
 		.interface_count = 2,
-		.interfaces = {{.interface = fake_composite[0], .is_authorized = true}, {.interface = fake_composite[1]}}};
+		.interfaces = {{.interface = fake_composite[0], .is_authorized = true},
+			{.interface = fake_composite[1]}}};
 	cr_expect(skm_enforcer_is_satisfied(&device, &decision, &live));
 	live.interfaces[1].is_authorized = true;
-	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live), "the disk was opened by another hand");
+	cr_expect(
+		!skm_enforcer_is_satisfied(&device, &decision, &live), "the disk was opened by another hand");
 	live.interfaces[1].is_authorized = false;
 	live.interfaces[0].is_authorized = false;
-	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live), "the keyboard was closed by another hand");
+	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live),
+		"the keyboard was closed by another hand");
 	decision.verdict = SKM_VERDICT_DENY;
 	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live));
 	live.is_authorized = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The gate in a folder that looks like /sys. What only a kernel can show (3 means "all") is tested in the virtual terminal. */
+/* The gate in a folder that looks like /sys. What only a kernel can show (3 means "all") is tested in the
+ * virtual terminal. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The state machine with real worker processes, the real enforcer and policy, and devices in shared memory, so that what a
- * worker does to a device is seen here. Folders below a temporary /sys stand for the descriptors it holds. */
+/* The state machine with real worker processes, the real enforcer and policy, and devices in shared memory,
+ * so that what a worker does to a device is seen here. Folders below a temporary /sys stand for the
+ * descriptors it holds. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +81,8 @@ static bool route_exists(void *user, int device, const char *name)
 	return ops->exists(ops->user, device, name);
 }
 
-static int route_interfaces(void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
+static int route_interfaces(
+	void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
 {
 	(void)user;
 	const struct skm_device_ops *ops = ops_of(device);
@@ -90,7 +92,8 @@ static int route_interfaces(void *user, int device, char (*ret_names)[SKM_INTERF
 static int route_probe(void *user, const char *interface)
 {
 	(void)user;
-	const struct skm_device_ops *ops = &open_fixture_now->fake_ops[strncmp(interface, "1-2", 3) == 0 ? 1 : 0];
+	const struct skm_device_ops *ops =
+		&open_fixture_now->fake_ops[strncmp(interface, "1-2", 3) == 0 ? 1 : 0];
 	return ops->probe(ops->user, interface);
 }
 
@@ -100,7 +103,8 @@ static struct fixture *open_fixture(void)
 	cr_assert_not_null(fixture);
 	open_fixture_now = fixture;
 	tmpdir_make(fixture->root);
-	fixture->fakes = mmap(NULL, DEVICES * sizeof(*fixture->fakes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fixture->fakes = mmap(NULL, DEVICES * sizeof(*fixture->fakes), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cr_assert_neq(fixture->fakes, MAP_FAILED);
 	for (int i = 0; i < DEVICES; i++)
 		fixture->fake_ops[i] = fake_device_ops(&fixture->fakes[i]);
@@ -165,7 +169,8 @@ static void settle(struct fixture *fixture)
 		skm_gatekeeper_look_again(fixture->gatekeeper);
 		skm_worker_pool_dispatch(fixture->pool);
 		cr_assert_eq(skm_loop_run_once(fixture->loop, 10), 0);
-		for (const char *after = ""; skm_gatekeeper_next_device(fixture->gatekeeper, after, &report); after = report.device.port)
+		for (const char *after = ""; skm_gatekeeper_next_device(fixture->gatekeeper, after, &report);
+			after = report.device.port)
 			is_busy |= report.state == SKM_DEVICE_STATE_NEW;
 		if (!is_busy && i > 2)
 			return;
@@ -173,7 +178,8 @@ static void settle(struct fixture *fixture)
 	cr_assert_fail("the gatekeeper did not settle");
 }
 
-static void plug(struct fixture *fixture, int slot, const struct skm_usb_interface *interfaces, unsigned count)
+static void plug(
+	struct fixture *fixture, int slot, const struct skm_usb_interface *interfaces, unsigned count)
 {
 	fake_device_init(&fixture->fakes[slot], ports[slot], interfaces, count);
 	tmpdir_write(fixture->root, "1\n", "devices/%s/devnum", ports[slot]);
@@ -204,7 +210,7 @@ static void expect_events(const struct fixture *fixture, const enum skm_event *e
 			skm_event_to_string(fixture->records[i].event), skm_event_to_string(events[i]));
 	cr_expect_eq(fixture->record_count, count, "%u records, expected %u", fixture->record_count, count);
 }
-#define EXPECT_EVENTS(fixture, ...) \
+#define EXPECT_EVENTS(fixture, ...)                                   \
 	expect_events(fixture, (const enum skm_event[]){__VA_ARGS__}, \
 		sizeof((const enum skm_event[]){__VA_ARGS__}) / sizeof(enum skm_event))
 
@@ -258,12 +264,14 @@ Test(gatekeeper, puts_right_what_another_hand_opened)
 Test(gatekeeper, permits_an_export_only_with_its_record_on_disk)
 {
 	struct fixture *fixture = open_fixture();
-	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID, .vendor_id = 0x0781, .product_id = 0x5581});
+	add_rule(fixture,
+		(struct skm_rule){.criteria = SKM_RULE_VID_PID, .vendor_id = 0x0781, .product_id = 0x5581});
 	use_rules(fixture, false);
 	fixture->log_fails = true;
 	plug(fixture, 0, &fake_storage, 1);
 	cr_expect(!fixture->fakes[0].authorized, "opened without a record");
-	cr_expect_str_eq(fixture->records[fixture->record_count - 1].decision.rule, "builtin:no-record-no-permit");
+	cr_expect_str_eq(
+		fixture->records[fixture->record_count - 1].decision.rule, "builtin:no-record-no-permit");
 	plug(fixture, 1, &fake_keyboard, 1);
 	cr_expect(fixture->fakes[1].interfaces[0].has_driver, "a full disk must not take the keyboard");
 	fixture->log_fails = false;
@@ -292,7 +300,8 @@ Test(gatekeeper, a_copied_serial_permits_nobody)
 Test(gatekeeper, a_new_policy_closes_what_it_no_longer_allows)
 {
 	struct fixture *fixture = open_fixture();
-	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID, .vendor_id = 0x0781, .product_id = 0x5581});
+	add_rule(fixture,
+		(struct skm_rule){.criteria = SKM_RULE_VID_PID, .vendor_id = 0x0781, .product_id = 0x5581});
 	use_rules(fixture, false);
 	plug(fixture, 0, &fake_storage, 1);
 	cr_expect(fixture->fakes[0].authorized);
@@ -341,7 +350,8 @@ Test(gatekeeper, a_scan_finds_what_events_did_not_tell)
 	say(fixture, SKM_USB_ADD, "1-1");
 	skm_gatekeeper_scan_end(fixture->gatekeeper);
 	settle(fixture);
-	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_EXPORT_DENIED, SKM_EVENT_DEVICE_REMOVED, SKM_EVENT_DEVICE_CHANGED);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_EXPORT_DENIED, SKM_EVENT_DEVICE_REMOVED,
+		SKM_EVENT_DEVICE_CHANGED);
 	cr_expect(fixture->fakes[0].authorized);
 	close_fixture(fixture);
 }

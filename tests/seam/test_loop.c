@@ -37,7 +37,8 @@ Test(loop, a_callback_may_remove_any_source)
 	cr_assert_eq(skm_loop_new(&loop), 0);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(pipe(pipes[i]), 0);
-		cr_assert_eq(skm_loop_add_fd(loop, pipes[i][0], EPOLLIN, on_pipe, &seen, &seen.sources[i]), 0);
+		cr_assert_eq(
+			skm_loop_add_fd(loop, pipes[i][0], EPOLLIN, on_pipe, &seen, &seen.sources[i]), 0);
 		cr_assert_eq(write(pipes[i][1], "x", 1), 1);
 	}
 	skm_loop_set_after_round(loop, on_round, &seen);

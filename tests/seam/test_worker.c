@@ -27,7 +27,8 @@ static void open_fixture(struct fixture *fixture, uint32_t deadline_ms)
 {
 	struct skm_device_ops ops = fake_device_ops(&fixture->fake);
 	cr_assert_eq(skm_loop_new(&fixture->loop), 0);
-	cr_assert_eq(skm_worker_pool_new(fixture->loop, &ops, deadline_ms, on_done, fixture, &fixture->pool), 0);
+	cr_assert_eq(
+		skm_worker_pool_new(fixture->loop, &ops, deadline_ms, on_done, fixture, &fixture->pool), 0);
 }
 
 static void close_fixture(struct fixture *fixture)

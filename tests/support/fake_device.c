@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct skm_usb_interface fake_keyboard = {.configuration = 1, .class_code = 3, .subclass = 1, .protocol = 1};
-const struct skm_usb_interface fake_storage = {.configuration = 1, .class_code = 8, .subclass = 6, .protocol = 0x50};
+const struct skm_usb_interface fake_keyboard = {
+	.configuration = 1, .class_code = 3, .subclass = 1, .protocol = 1};
+const struct skm_usb_interface fake_storage = {
+	.configuration = 1, .class_code = 8, .subclass = 6, .protocol = 0x50};
 const struct skm_usb_interface fake_composite[2] = {
 	{.configuration = 1, .number = 0, .class_code = 3, .subclass = 1, .protocol = 1},
 	{.configuration = 1, .number = 1, .class_code = 8, .subclass = 6, .protocol = 0x50},
@@ -17,16 +19,19 @@ static void put(struct fake_device *fake, const void *bytes, size_t len)
 	fake->descriptor_bytes += len;
 }
 
-void fake_device_init(struct fake_device *fake, const char *port, const struct skm_usb_interface *interfaces, unsigned count)
+void fake_device_init(struct fake_device *fake, const char *port, const struct skm_usb_interface *interfaces,
+	unsigned count)
 {
 	uint8_t configurations = 0;
-	*fake = (struct fake_device){.port = port, .serial = "S1", .configuration = interfaces[0].configuration};
+	*fake = (struct fake_device){
+		.port = port, .serial = "S1", .configuration = interfaces[0].configuration};
 	fake->interface_count = count;
 	for (unsigned i = 0; i < count; i++) {
 		fake->interfaces[i].announced = interfaces[i];
 		configurations += i == 0 || interfaces[i].configuration != interfaces[i - 1].configuration;
 	}
-	const uint8_t device[18] = {18, 1, 0, 2, 0, 0, 0, 64, 0x81, 0x07, 0x81, 0x55, 0, 1, 1, 2, 3, configurations};
+	const uint8_t device[18] = {
+		18, 1, 0, 2, 0, 0, 0, 64, 0x81, 0x07, 0x81, 0x55, 0, 1, 1, 2, 3, configurations};
 	put(fake, device, sizeof(device));
 	for (unsigned i = 0; i < count;) {
 		unsigned n = 1;
@@ -36,8 +41,8 @@ void fake_device_init(struct fake_device *fake, const char *port, const struct s
 			9, 2, (uint8_t)(9 + 9 * n), 0, (uint8_t)n, interfaces[i].configuration, 0, 0x80, 50};
 		put(fake, configuration, sizeof(configuration));
 		for (unsigned k = i; k < i + n; k++) {
-			const uint8_t interface[9] = {9, 4, interfaces[k].number, 0, 0, interfaces[k].class_code,
-				interfaces[k].subclass, interfaces[k].protocol, 0};
+			const uint8_t interface[9] = {9, 4, interfaces[k].number, 0, 0,
+				interfaces[k].class_code, interfaces[k].subclass, interfaces[k].protocol, 0};
 			put(fake, interface, sizeof(interface));
 		}
 		i += n;
@@ -62,8 +67,10 @@ static struct fake_interface *find(struct fake_device *fake, const char *name)
 	char expected[SKM_INTERFACE_NAME_BYTES];
 	for (unsigned i = 0; fake->authorized && i < fake->interface_count; i++) {
 		const struct skm_usb_interface *one = &fake->interfaces[i].announced;
-		(void)snprintf(expected, sizeof(expected), "%s:%u.%u", fake->port, one->configuration, one->number);
-		if (one->configuration == fake->configuration && strncmp(name, expected, strlen(expected)) == 0 &&
+		(void)snprintf(
+			expected, sizeof(expected), "%s:%u.%u", fake->port, one->configuration, one->number);
+		if (one->configuration == fake->configuration &&
+			strncmp(name, expected, strlen(expected)) == 0 &&
 			(name[strlen(expected)] == '/' || !name[strlen(expected)]))
 			return &fake->interfaces[i];
 	}
@@ -79,7 +86,8 @@ static int give(char *buf, size_t size, size_t *ret_len, const char *text)
 	return 0;
 }
 
-static int read_interface(const struct fake_interface *interface, const char *attribute, char *buf, size_t size, size_t *ret_len)
+static int read_interface(const struct fake_interface *interface, const char *attribute, char *buf,
+	size_t size, size_t *ret_len)
 {
 	char text[8];
 	uint8_t class_code = interface->live_class ? interface->live_class : interface->announced.class_code;
@@ -141,7 +149,8 @@ static void authorize(struct fake_device *fake, bool on)
 	for (unsigned i = 0; i < fake->interface_count && on != fake->authorized; i++) {
 		fake->interfaces[i].authorized = on && fake->controller_is_open;
 		fake->interfaces[i].has_driver = false;
-		if (fake->interfaces[i].authorized && fake->interfaces[i].announced.configuration == fake->configuration)
+		if (fake->interfaces[i].authorized &&
+			fake->interfaces[i].announced.configuration == fake->configuration)
 			bind_driver(&fake->interfaces[i]);
 	}
 	fake->authorized = on;
@@ -176,7 +185,8 @@ static bool fake_exists(void *user, int device, const char *name)
 	return interface && interface->has_driver;
 }
 
-static int fake_interfaces(void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
+static int fake_interfaces(
+	void *user, int device, char (*ret_names)[SKM_INTERFACE_NAME_BYTES], size_t max, size_t *ret_count)
 {
 	struct fake_device *fake = user;
 	size_t count = 0;
@@ -187,8 +197,8 @@ static int fake_interfaces(void *user, int device, char (*ret_names)[SKM_INTERFA
 	for (unsigned i = 0; fake->authorized && i < fake->interface_count && count < max; i++) {
 		const struct skm_usb_interface *one = &fake->interfaces[i].announced;
 		if (one->configuration == fake->configuration)
-			(void)snprintf(ret_names[count++], SKM_INTERFACE_NAME_BYTES, "%s:%u.%u", fake->port, one->configuration,
-				one->number);
+			(void)snprintf(ret_names[count++], SKM_INTERFACE_NAME_BYTES, "%s:%u.%u", fake->port,
+				one->configuration, one->number);
 	}
 	*ret_count = count;
 	return 0;

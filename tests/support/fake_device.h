@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A device as the kernel would show it, in memory: what happens to interfaces when `authorized` is written, what a driver
- * does when it is probed, and what goes wrong. Behaves as drivers/usb/core of Linux 6.1 does where the enforcer can see it. */
+/* A device as the kernel would show it, in memory: what happens to interfaces when `authorized` is written,
+ * what a driver does when it is probed, and what goes wrong. Behaves as drivers/usb/core of Linux 6.1 does
+ * where the enforcer can see it. */
 #ifndef SKM_TEST_FAKE_DEVICE_H
 #define SKM_TEST_FAKE_DEVICE_H
 
@@ -10,7 +11,7 @@
 
 struct fake_interface {
 	struct skm_usb_interface announced; /* what the descriptors say */
-	uint8_t live_class;                 /* what appears; 0 = as announced */
+	uint8_t live_class;		    /* what appears; 0 = as announced */
 	bool authorized;
 	bool has_driver;
 	bool ever_had_driver;
@@ -22,25 +23,26 @@ struct fake_device {
 	size_t descriptor_bytes;
 	const char *serial;
 	bool authorized;
-	int configuration;           /* the one the kernel chooses when authorised */
+	int configuration;	     /* the one the kernel chooses when authorised */
 	bool controller_is_open;     /* interface_authorized_default is 1 */
 	bool controller_is_stubborn; /* and cannot be closed */
 	unsigned interface_count;
 	struct fake_interface interfaces[FAKE_INTERFACES_MAX];
 
-	bool is_gone;         /* unplugged: everything fails with ENODEV */
-	unsigned gone_at;     /* becomes gone at that call (1 = the first); 0 = never */
-	unsigned fail_at;     /* that call fails with EIO */
+	bool is_gone;	  /* unplugged: everything fails with ENODEV */
+	unsigned gone_at; /* becomes gone at that call (1 = the first); 0 = never */
+	unsigned fail_at; /* that call fails with EIO */
 	unsigned calls;
-	unsigned hang_at;     /* that call never returns (worker tests) */
+	unsigned hang_at; /* that call never returns (worker tests) */
 };
 
 /* Builds descriptors for the interfaces given (one configuration each value of .announced.configuration). */
-void fake_device_init(struct fake_device *fake, const char *port, const struct skm_usb_interface *interfaces, unsigned count);
+void fake_device_init(struct fake_device *fake, const char *port, const struct skm_usb_interface *interfaces,
+	unsigned count);
 struct skm_device_ops fake_device_ops(struct fake_device *fake);
 
-extern const struct skm_usb_interface fake_keyboard;  /* 1:0 03:01:01 */
-extern const struct skm_usb_interface fake_storage;   /* 1:0 08:06:50 */
+extern const struct skm_usb_interface fake_keyboard;	 /* 1:0 03:01:01 */
+extern const struct skm_usb_interface fake_storage;	 /* 1:0 08:06:50 */
 extern const struct skm_usb_interface fake_composite[2]; /* keyboard on 1:0, storage on 1:1 */
 
 #endif

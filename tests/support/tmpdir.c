@@ -65,5 +65,6 @@ void tmpdir_expect(const char *root, const char *text, const char *path_format, 
 	found[n] = '\0';
 	(void)fclose(file);
 	/* sysfs files are not truncated by a write, plain files are not either: compare the beginning */
-	cr_assert_eq(strncmp(found, text, strlen(text)), 0, "%s holds \"%s\", expected \"%s\"", path, found, text);
+	cr_assert_eq(
+		strncmp(found, text, strlen(text)), 0, "%s holds \"%s\", expected \"%s\"", path, found, text);
 }

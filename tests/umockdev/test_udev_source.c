@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The libudev adapter against umockdev's imitation of /sys and of udev's events. The kernel's own group cannot be imitated
- * (libudev asks the kernel for the sender), so the imitation speaks on udev's; the virtual terminal tests the kernel's. */
+/* The libudev adapter against umockdev's imitation of /sys and of udev's events. The kernel's own group
+ * cannot be imitated (libudev asks the kernel for the sender), so the imitation speaks on udev's; the virtual
+ * terminal tests the kernel's. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,8 @@ static int on_overflow(void *user)
 	return 0;
 }
 
-static char *add_device(UMockdevTestbed *testbed, const char *name, const char *parent, const char *type, const char *product)
+static char *add_device(
+	UMockdevTestbed *testbed, const char *name, const char *parent, const char *type, const char *product)
 {
 	return umockdev_testbed_add_device(
 		testbed, "usb", name, parent, "busnum", "1", NULL, "DEVTYPE", type, "PRODUCT", product, NULL);
@@ -47,13 +49,15 @@ Test(udev_source, lists_and_hears)
 	cr_assert(umockdev_in_mock_environment(), "run with umockdev's preload");
 	g_autofree char *hub = add_device(testbed, "usb1", NULL, "usb_device", "1d6b/2/601");
 	g_autofree char *keyboard = add_device(testbed, "1-1", hub, "usb_device", "46d/c31c/6400");
-	g_autofree char *interface = add_device(testbed, "1-1:1.0", keyboard, "usb_interface", "46d/c31c/6400");
+	g_autofree char *interface =
+		add_device(testbed, "1-1:1.0", keyboard, "usb_interface", "46d/c31c/6400");
 	cr_assert_not_null(interface);
 
 	struct heard heard = {0};
 	struct skm_loop *loop = NULL;
 	struct skm_udev_source *source = NULL;
-	const struct skm_udev_handler handler = {.on_event = on_event, .on_overflow = on_overflow, .user = &heard};
+	const struct skm_udev_handler handler = {
+		.on_event = on_event, .on_overflow = on_overflow, .user = &heard};
 	cr_assert_eq(skm_loop_new(&loop), 0);
 	cr_assert_eq(skm_udev_source_new(loop, "udev", 65536, &handler, &source), 0);
 	cr_assert_eq(skm_udev_source_scan(source, on_event, &heard), 0);
