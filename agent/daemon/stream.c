@@ -11,7 +11,7 @@
 
 #include "stream_segment.h"
 
-#define GROUP_BYTES ((size_t)256 * 1024) /* one write and one fdatasync; bounds the buffer */
+#define GROUP_LINES 32 /* of the longest, in one write and one fdatasync; bounds the buffer to 256 kB */
 
 struct pending {
 	struct pending *next;
@@ -56,9 +56,9 @@ int skm_stream_new(const char *folder, uint64_t segment_bytes, struct skm_stream
 	return skm_stream_new_with_ops(folder, segment_bytes, &skm_stream_ops_system, ret_stream);
 }
 
-static void drop_oldest(struct skm_stream *stream, size_t count)
+static void drop_oldest(struct skm_stream *stream, uint64_t count)
 {
-	for (; count > 0; count--) {
+	for (; count > 0 && stream->head; count--) {
 		struct pending *oldest = stream->head;
 		stream->head = oldest->next;
 		if (!stream->head)
@@ -75,7 +75,7 @@ struct skm_stream *skm_stream_free(struct skm_stream *stream)
 	/* What cannot be stored now has been said in the state and on stderr; there is nobody left to try
 	 * again. */
 	(void)!skm_stream_flush(stream);
-	drop_oldest(stream, (size_t)stream->pending_count);
+	drop_oldest(stream, stream->pending_count);
 	skm_segments_finish(&stream->segments);
 	free(stream);
 	return NULL;
@@ -174,20 +174,16 @@ static int store_group(struct skm_stream *stream, char *buf, size_t size)
 
 static int store_all(struct skm_stream *stream)
 {
+	/* One record, or no memory for more: line by line. */
 	char one[SKM_RECORD_LINE_MAX];
-	SKM_CLEANUP(skm_free) char *group = NULL;
-	size_t size = stream->pending_count < GROUP_BYTES / SKM_RECORD_LINE_MAX
-			      ? (size_t)stream->pending_count * SKM_RECORD_LINE_MAX
-			      : GROUP_BYTES;
-	if (stream->pending_count > 1)
-		group = malloc(size);
-	while (stream->head) {
-		/* Without memory for a group: one by one. */
-		int r = store_group(stream, group ? group : one, group ? size : sizeof(one));
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	size_t lines = stream->pending_count < GROUP_LINES ? (size_t)stream->pending_count : GROUP_LINES;
+	char *group = lines > 1 ? malloc(lines * SKM_RECORD_LINE_MAX) : NULL;
+	int r = 0;
+	while (r == 0 && stream->head)
+		r = store_group(
+			stream, group ? group : one, group ? lines * SKM_RECORD_LINE_MAX : sizeof(one));
+	free(group);
+	return r;
 }
 
 static int open_segment(struct skm_stream *stream)

@@ -337,7 +337,7 @@ static int open_segment(struct skm_segments *segments, struct skm_segment_findin
 			AT_FDCWD, segments->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (segments->folder_fd < 0)
 		return failed(segments, "open", segments->folder);
-	uint32_t highest;
+	uint32_t highest = 0;
 	int r = find_below(segments, UINT32_MAX, &highest);
 	if (r < 0)
 		return r;

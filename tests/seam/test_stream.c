@@ -374,6 +374,17 @@ Test(stream, begins_the_next_segment_when_one_is_full)
 	skm_stream_free(stream);
 }
 
+Test(stream, an_empty_segment_is_used_even_if_a_line_is_longer_than_the_limit)
+{
+	struct skm_stream *stream = begin(1);
+	append(stream, 3);
+	cr_assert_eq(skm_stream_flush(stream), 0);
+	for (unsigned number = 1; number <= 3; number++)
+		cr_expect_gt(size_of(number), 0);
+	cr_expect_eq(size_of(4), -1);
+	skm_stream_free(stream);
+}
+
 Test(stream, large_queues_go_in_groups)
 {
 	struct skm_stream *stream = begin(64 * MEGABYTE);

@@ -69,7 +69,7 @@ Test(event, impossible_values_are_seen_not_hidden)
 }
 
 /* The catalogue that people read: each event with its severity and both texts, in both languages' pages. */
-static void check_page(const char *path)
+static void check_page(const char *path, bool japanese_first)
 {
 	static char page[64 * 1024];
 	FILE *file = fopen(path, "re");
@@ -79,21 +79,16 @@ static void check_page(const char *path)
 	page[len] = '\0';
 	for (unsigned i = 0; i < SKM_EVENT_COUNT_; i++) {
 		enum skm_event event = (enum skm_event)i;
-		char head[128];
-		snprintf(head, sizeof(head), "\n*%s* (%s)\n", skm_event_to_string(event),
-			skm_severity_to_string(skm_event_severity(event)));
-		const char *entry = strstr(page, head);
-		cr_assert_not_null(entry, "%s lacks %s", path, head);
-		const char *end = strstr(entry + strlen(head), "\n*");
-		const char *japanese = strstr(entry, skm_event_to_text(event, true));
-		const char *english = strstr(entry, skm_event_to_text(event, false));
-		cr_expect(japanese && (!end || japanese < end), "%s: Japanese text of %s", path, head);
-		cr_expect(english && (!end || english < end), "%s: English text of %s", path, head);
+		char head[512];
+		snprintf(head, sizeof(head), "\n*%s* (%s)\n\t%s / %s\n\n\t", skm_event_to_string(event),
+			skm_severity_to_string(skm_event_severity(event)),
+			skm_event_to_text(event, japanese_first), skm_event_to_text(event, !japanese_first));
+		cr_expect_not_null(strstr(page, head), "%s lacks %s", path, head);
 	}
 }
 
 Test(event, the_manual_lists_them_all)
 {
-	check_page(SKM_SOURCE_DIR "/docs/sekimori-events.7.scd");
-	check_page(SKM_SOURCE_DIR "/docs/sekimori-events.7.ja.scd");
+	check_page(SKM_SOURCE_DIR "/docs/sekimori-events.7.scd", false);
+	check_page(SKM_SOURCE_DIR "/docs/sekimori-events.7.ja.scd", true);
 }
