@@ -32,7 +32,8 @@ enum skm_event {
 	SKM_EVENT_AUDIT_MODE,	  /* mode "audit" begins, goes on (at start), or ends by its date */
 	SKM_EVENT_LOG_FULL,	  /* records could not be stored */
 	SKM_EVENT_LOG_RESUMED,	  /* they can again; tells how many waited and how many were lost */
-	SKM_EVENT_LOG_RECOVERED,  /* a torn last line was cut off at start */
+	SKM_EVENT_LOG_RECOVERED,  /* a torn last line was cut off at start, or the files were otherwise not as
+				     they had been left */
 	SKM_EVENT_COUNT_,
 };
 
