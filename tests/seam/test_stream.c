@@ -75,14 +75,18 @@ static int try_ftruncate(int fd, off_t len)
 	return fails(FTRUNCATE) ? -1 : ftruncate(fd, len);
 }
 
+/* No test cuts the power, so nothing is learnt by waiting for the disk; thousands of times, it takes a
+ * minute. */
 static int try_fdatasync(int fd)
 {
-	return fails(FDATASYNC) ? -1 : fdatasync(fd);
+	(void)fd;
+	return fails(FDATASYNC) ? -1 : 0;
 }
 
 static int try_fsync(int fd)
 {
-	return fails(FSYNC) ? -1 : fsync(fd);
+	(void)fd;
+	return fails(FSYNC) ? -1 : 0;
 }
 
 static int try_fchmod(int fd, mode_t mode)
@@ -331,7 +335,8 @@ Test(stream, a_group_that_may_not_be_given_is_no_reason_to_stop)
 
 Test(stream, free_stores_what_waits)
 {
-	struct skm_stream *stream = begin(MEGABYTE);
+	struct skm_stream *stream = NULL;
+	cr_assert_eq(skm_stream_new(folder, MEGABYTE, &stream), 0); /* with the system's own calls */
 	append(stream, 2);
 	cr_expect_null(skm_stream_free(stream));
 	cr_expect_null(skm_stream_free(NULL));
