@@ -111,8 +111,9 @@ class Terminal:
         """Shuts down, and boots with these devices plugged in from the first moment."""
         self.usb.unplug_all()
         self.vm.power_off()
-        args = self.setup.kernel_args if kernel_args is None else kernel_args
-        self.vm.start(args, [device.arguments() for device in devices])
+        for device in devices:
+            device.plug_before_power_on()
+        self.vm.start(self.setup.kernel_args if kernel_args is None else kernel_args)
         self.vm.wait_ready()
 
     # --------------------------------------------------------------------------------------------- commands

@@ -58,19 +58,20 @@ class QemuDevice(Device):
         self.name = parts[0]["id"]
 
     def arguments(self) -> list[str]:
-        """QEMU arguments for having it plugged in from power-on: VM.start(devices=[stick.arguments()])."""
-        self.plugged = True
-        if self not in self._usb.plugged:
-            self._usb.plugged.append(self)
+        """QEMU arguments for having it plugged in when the power comes on."""
         words: list[str] = []
         for node in self.nodes:
             words += ["-blockdev", json.dumps(node)]
         if self.chardev:
             words += ["-chardev", f"file,id={self.chardev['id']},path={self.chardev['path']}"]
         for part in self.parts:
-            # Devices that wait for their disks to be hot-plugged come attached when they are there from the start.
             words += ["-device", json.dumps(part)]
         return words
+
+    def plug_before_power_on(self) -> None:
+        """Plugs it into a terminal that is switched off."""
+        self.plugged = True
+        self._usb.plugged.append(self)
 
     def plug(self) -> "QemuDevice":
         for node in self.nodes:
@@ -221,6 +222,7 @@ class Usb:
     def __init__(self, vm: VM) -> None:
         self.vm = vm
         self.plugged: list[QemuDevice] = []
+        vm.devices_at_power_on = lambda: [device.arguments() for device in self.plugged]
         self._numbers = itertools.count(1)
 
     def install_helpers(self) -> None:

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -71,7 +72,8 @@ class VM:
         self.boot_seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._kernel_args = ""
-        self._power_on_devices: list[list[str]] = []
+        # QEMU arguments of what is plugged in when the power comes on; usb.Usb sets it.
+        self.devices_at_power_on: Callable[[], list[list[str]]] = list
         self._qmp: Qmp | None = None
         self._agent: GuestAgent | None = None
 
@@ -105,14 +107,13 @@ class VM:
         """An empty disk of the scenario's own, /dev/vdb."""
         return self.work / "second.qcow2"
 
-    def start(self, kernel_args: str = "", devices: list[list[str]] | None = None, *, root: str = "/dev/vda",
-              console: str = "ttyS0", ps2_keyboard: bool = True) -> None:
-        """Switches the terminal on. `devices` are QEMU arguments for what is plugged in from the first moment
-        (usb.Device.arguments()); `kernel_args` are appended to the kernel command line. `console` is where programs
+    def start(self, kernel_args: str = "", *, root: str = "/dev/vda", console: str = "ttyS0",
+              ps2_keyboard: bool = True) -> None:
+        """Switches the terminal on; `kernel_args` are appended to the kernel command line. `console` is where programs
         without a terminal of their own talk (the serial console, which is recorded, or tty0, the screen)."""
         self._root, self._console, self._ps2_keyboard = root, console, ps2_keyboard
         assert self._process is None, "the VM is running already"
-        self._kernel_args, self._power_on_devices = kernel_args, devices or []
+        self._kernel_args = kernel_args
         if not self.overlay.exists():
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.image.disk),
                             str(self.overlay)], check=True)
@@ -157,7 +158,7 @@ class VM:
             second = {"driver": "qcow2", "node-name": "second", "file": {
                 "driver": "file", "filename": str(self.second_disk), "cache": {"no-flush": True}}}
             command += ["-blockdev", json.dumps(second), "-device", "virtio-blk-pci,drive=second"]
-        for arguments in self._power_on_devices:
+        for arguments in self.devices_at_power_on():
             command += arguments
         return command
 
@@ -209,7 +210,8 @@ class VM:
         self._reap(60.0)
 
     def reboot(self, kernel_args: str | None = None) -> float:
-        """Shuts down, starts again with the same overlay (and the present initrd), waits; returns the boot seconds."""
+        """Shuts down, starts again with the same overlay (and the present initrd), waits; returns the boot seconds.
+        What is plugged in stays so."""
         self.power_off()
         return self._again(kernel_args)
 
@@ -219,7 +221,7 @@ class VM:
         return self._again(kernel_args)
 
     def _again(self, kernel_args: str | None) -> float:
-        self.start(self._kernel_args if kernel_args is None else kernel_args, self._power_on_devices)
+        self.start(self._kernel_args if kernel_args is None else kernel_args)
         return self.wait_ready()
 
     def kill(self) -> None:

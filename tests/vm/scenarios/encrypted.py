@@ -34,7 +34,9 @@ def boot(t: Terminal, *devices: QemuDevice) -> None:
     a key pressed before the question is asked is lost, as it is for a person."""
     t.vm.power_off()
     t.vm.use_guest_initrd()
-    t.vm.start("", [device.arguments() for device in devices], root="/dev/mapper/cryptroot", console="tty0",
+    for device in devices:
+        device.plug_before_power_on()
+    t.vm.start(root="/dev/mapper/cryptroot", console="tty0",
                ps2_keyboard=False)
     # the kernel's word that a keyboard is there; without it there is no use in typing
     wait_for(lambda: "QEMU USB Keyboard" in t.vm.console_tail(2000), "the keyboard in the initramfs", 300.0)
