@@ -11,6 +11,8 @@
 
 #define SKM_ASK_TIMEOUT_MS 10000
 #define SKM_TABLE_COLUMNS 80
+#define SKM_NAME_COLUMNS_MIN 10
+#define SKM_RULE_COLUMNS_MIN 13
 
 enum { SKM_OPTION_SOCKET = SKM_OPTION_VERB };
 
@@ -129,7 +131,7 @@ static void fill_head(const struct skm_cli *cli, struct row *row)
  */
 static void measure(const struct row *row, size_t widths[COLUMN_COUNT_])
 {
-	static const size_t most[COLUMN_COUNT_] = {12, 9, 22, 10, 20, 0};
+	static const size_t most[COLUMN_COUNT_] = {14, 9, 22, 10, 20, 0};
 	for (int i = 0; i < COLUMN_NAME; i++) {
 		size_t columns = skm_text_columns(row->text[i]);
 		if (columns > most[i])
@@ -164,7 +166,12 @@ static void print_table(const struct skm_cli *cli, const struct list *list)
 	size_t used = 0;
 	for (int i = 0; i < COLUMN_NAME; i++)
 		used += widths[i] + 1;
-	widths[COLUMN_NAME] = SKM_TABLE_COLUMNS - used; /* the limits of measure() leave at least 2 */
+	/* A port deep behind hubs is never cut, since it names the device; a rule is, down to what still
+	 * tells it. */
+	for (; used > SKM_TABLE_COLUMNS - SKM_NAME_COLUMNS_MIN && widths[COLUMN_RULE] > SKM_RULE_COLUMNS_MIN;
+		used--)
+		widths[COLUMN_RULE]--;
+	widths[COLUMN_NAME] = SKM_TABLE_COLUMNS - used; /* the limits of measure() leave at least 6 */
 	fill_head(cli, &row);
 	print_row(&row, widths);
 	for (size_t i = 0; i < list->count; i++) {

@@ -93,11 +93,6 @@ static void ring_finish(struct ring *ring)
 	*ring = (struct ring){0};
 }
 
-static void run_finish(struct log_run *run)
-{
-	ring_finish(&run->ring);
-}
-
 static int ring_push(struct ring *ring, const char *line, size_t len)
 {
 	char *copy = strndup(line, len);
@@ -363,27 +358,33 @@ static int follow(struct log_run *run, struct skm_log_reader *reader, const char
 	}
 }
 
+static int read_folder(struct log_run *run, const char *folder)
+{
+	SKM_CLEANUP(skm_log_reader_freep) struct skm_log_reader *reader = NULL;
+	int r = skm_log_reader_new(folder, &reader);
+	if (r == 0 && run->request->follows)
+		return follow(run, reader, folder);
+	if (r == 0)
+		r = read_present(run, reader);
+	return r < 0 ? tell_failure(run->cli, folder, r) : tell_end(run);
+}
+
 static int run_log(const struct skm_cli *cli, const struct log_request *request)
 {
-	SKM_CLEANUP(run_finish) struct log_run run = {.cli = cli, .request = request};
-	SKM_CLEANUP(skm_log_reader_freep) struct skm_log_reader *reader = NULL;
-	SKM_CLEANUP(skm_free) char *folder = NULL;
-	if (asprintf(&folder, "%s/%s", request->folder, request->stream) < 0) {
-		folder = NULL;
+	struct log_run run = {.cli = cli, .request = request};
+	char *folder = NULL;
+	if (request->last)
+		run.ring.lines = calloc(request->last, sizeof(*run.ring.lines));
+	run.ring.size = run.ring.lines ? request->last : 0;
+	if ((request->last && !run.ring.lines) ||
+		asprintf(&folder, "%s/%s", request->folder, request->stream) < 0) {
+		ring_finish(&run.ring);
 		return tell_failure(cli, request->folder, -ENOMEM);
 	}
-	if (request->last) {
-		run.ring.lines = calloc(request->last, sizeof(*run.ring.lines));
-		if (!run.ring.lines)
-			return tell_failure(cli, folder, -ENOMEM);
-		run.ring.size = request->last;
-	}
-	int r = skm_log_reader_new(folder, &reader);
-	if (r == 0 && request->follows)
-		return follow(&run, reader, folder);
-	if (r == 0)
-		r = read_present(&run, reader);
-	return r < 0 ? tell_failure(cli, folder, r) : tell_end(&run);
+	int exit_code = read_folder(&run, folder);
+	free(folder);
+	ring_finish(&run.ring);
+	return exit_code;
 }
 
 static int run_verb(struct skm_cli *cli, int argc, char **argv, struct log_request *request)

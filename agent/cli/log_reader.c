@@ -59,12 +59,8 @@ static int watch(const struct skm_log_reader *reader)
 	return 0;
 }
 
-int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
+static int open_folder(struct skm_log_reader *reader, const char *folder)
 {
-	SKM_CLEANUP(skm_log_reader_freep) struct skm_log_reader *reader = malloc(sizeof(*reader));
-	if (!reader)
-		return -ENOMEM;
-	*reader = (struct skm_log_reader){.folder_fd = -1, .watch_fd = -1, .segment_fd = -1};
 	reader->path = strdup(folder);
 	reader->buf = malloc(SKM_LOG_LINE_MAX);
 	if (!reader->path || !reader->buf)
@@ -75,12 +71,21 @@ int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
 	reader->watch_fd = inotify_init1(IN_CLOEXEC);
 	if (reader->watch_fd < 0)
 		return -errno;
-	int r = watch(reader);
+	return watch(reader);
+}
+
+int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
+{
+	struct skm_log_reader *reader = malloc(sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	*reader = (struct skm_log_reader){.folder_fd = -1, .watch_fd = -1, .segment_fd = -1};
+	int r = open_folder(reader, folder);
 	if (r < 0)
-		return r;
-	*ret_reader = reader;
-	reader = NULL;
-	return 0;
+		skm_log_reader_freep(&reader);
+	else
+		*ret_reader = reader;
+	return r;
 }
 
 /* "00000012.jsonl" -> 12; 0 for anything else. */

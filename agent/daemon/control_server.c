@@ -28,7 +28,7 @@
 	16 /* accepts or messages in one callback, so that the loop's other sources get their turn */
 #define SKM_PAUSE_MS 250 /* how long we stop accepting when descriptors or memory are gone */
 #define SKM_ROLES_MAX 8
-#define SKM_GROUP_BUFFER_MAX (1024u * 1024u) /* one line of group(5) */
+#define SKM_GROUP_BYTES_MAX ((size_t)1024 * 1024) /* one line of group(5) */
 
 struct role {
 	char name[64];
@@ -70,25 +70,31 @@ static uint64_t now_ms(void)
 }
 
 /* 0 and the number, -ENOENT when there is no such group, or what the lookup says. */
+static int lookup_group_in(const char *name, char *buf, size_t size, gid_t *ret_gid)
+{
+	struct group group;
+	struct group *found = NULL;
+	int error = getgrnam_r(name, &group, buf, size, &found);
+	if (error)
+		return -error;
+	if (!found)
+		return -ENOENT;
+	*ret_gid = group.gr_gid;
+	return 0;
+}
+
+/* The same, with as much memory as the group's members take. */
 static int lookup_group(const char *name, gid_t *ret_gid)
 {
-	for (size_t size = 1024; size <= SKM_GROUP_BUFFER_MAX; size *= 4) {
-		SKM_CLEANUP(skm_free) char *buf = malloc(size);
+	int r = -ERANGE;
+	for (size_t size = 1024; r == -ERANGE && size <= SKM_GROUP_BYTES_MAX; size *= 4) {
+		char *buf = malloc(size);
 		if (!buf)
 			return -ENOMEM;
-		struct group group;
-		struct group *found = NULL;
-		int error = getgrnam_r(name, &group, buf, size, &found);
-		if (error == ERANGE)
-			continue;
-		if (error)
-			return -error;
-		if (!found)
-			return -ENOENT;
-		*ret_gid = group.gr_gid;
-		return 0;
+		r = lookup_group_in(name, buf, size, ret_gid);
+		free(buf);
 	}
-	return -ERANGE;
+	return r;
 }
 
 void skm_control_server_refresh_roles(struct skm_control_server *server)
@@ -472,8 +478,11 @@ struct skm_control_server *skm_control_server_free(struct skm_control_server *se
 {
 	if (!server)
 		return NULL;
-	while (server->connections)
-		drop(server->connections);
+	for (struct connection *next = NULL, *connection = server->connections; connection;
+		connection = next) {
+		next = connection->next;
+		drop(connection);
+	}
 	(void)skm_source_remove(server->listener);
 	(void)skm_source_remove(server->patience);
 	(void)skm_source_remove(server->pause);
