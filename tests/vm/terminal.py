@@ -139,7 +139,7 @@ class Terminal:
                 return device
         return None
 
-    def wait_usb(self, deadline: float = 60.0, **attributes: Any) -> dict[str, Any]:
+    def wait_usb(self, deadline: float = 180.0, **attributes: Any) -> dict[str, Any]:
         """The same, when it has come: the kernel has enumerated the device and read its strings."""
         return wait_for(lambda: self.find_usb(**attributes), f"a USB device with {attributes}", deadline)
 
@@ -171,7 +171,7 @@ class Terminal:
         report = json.loads(self.usb.helper(f"watch_devices.py {command}"))
         seen.events, seen.lost = report["events"], report["lost"]
 
-    def wait_seen(self, seen: Seen, condition: Callable[[Seen], Any], what: str, deadline: float = 60.0) -> Any:
+    def wait_seen(self, seen: Seen, condition: Callable[[Seen], Any], what: str, deadline: float = 180.0) -> Any:
         """Waits until `condition(seen)` is true, e.g. lambda seen: seen.block."""
         return wait_for(lambda: condition(self.peek(seen)), what, deadline)
 
@@ -194,7 +194,7 @@ class Terminal:
 
     def wait_record(self, event: str | None = None, serial: str | None = None, stream: str = "agent",
                     where: Callable[[dict[str, Any]], bool] = lambda record: True,
-                    deadline: float | Deadline = 60.0) -> dict[str, Any]:
+                    deadline: float | Deadline = 180.0) -> dict[str, Any]:
         """The same, when it has been written."""
         return wait_for(lambda: self.find_record(event, serial, stream, where),
                         f"an audit record event={event} serial={serial} in {stream}", deadline)

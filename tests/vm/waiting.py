@@ -32,7 +32,7 @@ class Deadline:
         return self.left() == 0.0
 
 
-def wait_for(fn: Callable[[], T], what: str, deadline: float | Deadline = 60.0) -> T:
+def wait_for(fn: Callable[[], T], what: str, deadline: float | Deadline = 180.0) -> T:
     """Calls `fn` until it returns something true, and returns that.
 
     `what` completes the sentence "waited N s for ...". Between the calls it pauses, shortly at first.

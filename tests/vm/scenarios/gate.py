@@ -71,7 +71,7 @@ def test_network_adapter(t: Terminal) -> None:
 
 def test_serial_adapter(t: Terminal) -> None:
     adapter = t.usb.serial_adapter()
-    with plugged_and_refused(t, adapter, "EXPORT_DENIED", "vendor-specific"):
+    with plugged_and_refused(t, adapter, "EXPORT_DENIED", "vendor"):
         pass
     assert adapter.received() == b""
 
@@ -91,7 +91,7 @@ def test_every_gadget_function(t: Terminal) -> None:
 def test_every_other_class(t: Terminal) -> None:
     """Classes that have no emulation: what counts is the word in the record and that nothing is opened."""
     for triple, kind in (("01:01:00", "audio"), ("0e:01:00", "video"), ("e0:01:01", "wireless"), ("fe:01:01", "firmware-upgrade"),
-                         ("ff:ff:00", "vendor-specific"), ("42:00:00", "unknown"), ("fe:03:01", "measurement")):
+                         ("ff:ff:00", "vendor"), ("42:00:00", "unknown"), ("fe:03:01", "measurement")):
         serial = f"C-{triple}"
         with t.watch_devices() as seen, t.usb.crafted([d.interface(0, triple, [])], serial=serial):
             record = t.wait_record(serial=serial, where=lambda r: r["event"] in REFUSALS)
