@@ -26,6 +26,8 @@
 #define SKM_BACKLOG 128 /* waiting in the kernel; costs no descriptor of ours */
 #define SKM_PER_ROUND \
 	16 /* accepts or messages in one callback, so that the loop's other sources get their turn */
+#define SKM_SEND_BUFFER_BYTES \
+	32768		 /* what a caller who does not read costs; the kernel doubles it (socket(7)) */
 #define SKM_PAUSE_MS 250 /* how long we stop accepting when descriptors or memory are gone */
 #define SKM_ROLES_MAX 8
 #define SKM_GROUP_BYTES_MAX ((size_t)1024 * 1024) /* one line of group(5) */
@@ -327,6 +329,9 @@ static int admit(struct skm_control_server *server, int *fd, uid_t uid)
 	SKM_CLEANUP(skm_free) struct connection *connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return -ENOMEM;
+	/* Without it, as much as the machine's default lets one write: a few more bytes, and no harm. */
+	int size = SKM_SEND_BUFFER_BYTES;
+	(void)setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	connection->server = server;
 	connection->uid = uid;
 	connection->deadline_ms = now_ms() + SKM_CONTROL_PATIENCE_MS;

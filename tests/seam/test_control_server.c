@@ -537,6 +537,35 @@ Test(control_server, a_dead_agents_socket_is_replaced_and_a_living_ones_is_not)
 	tmpdir_remove(agent.folder);
 }
 
+/* Frozen, and so many wait already that nobody else can: that is not dead. */
+Test(control_server, a_crowded_agents_socket_is_not_taken)
+{
+	struct agent agent;
+	struct skm_loop *loop = NULL;
+	struct skm_control_server *server = NULL;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fds[300];
+	size_t count = 0;
+	agent_start(&agent, 0);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", agent.path);
+	(void)kill(agent.pid, SIGSTOP);
+	for (; count < SKM_ARRAY_SIZE(fds); count++) {
+		fds[count] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(fds[count], (const struct sockaddr *)&address, sizeof(address)) < 0)
+			break;
+	}
+	cr_assert_lt(count, SKM_ARRAY_SIZE(fds), "the queue has an end");
+	cr_assert_eq(skm_loop_new(&loop), 0);
+	cr_expect_eq(skm_control_server_new(loop, agent.path, &asked, roles, 2, &server), -EADDRINUSE);
+	cr_expect_eq(skm_control_ask(agent.path, SKM_CONTROL_STATUS, 300, on_status, NULL), -ETIMEDOUT);
+	for (size_t i = 0; i <= count; i++)
+		(void)close(fds[i]);
+	(void)kill(agent.pid, SIGCONT);
+	cr_expect_eq(ask_status(&agent), 0);
+	(void)skm_loop_free(loop);
+	agent_stop(&agent);
+}
+
 Test(control_server, a_frozen_agent_is_reported_in_time)
 {
 	struct agent agent;
