@@ -150,7 +150,7 @@ int skm_controller_close(const char *sys_root, const char *name, struct skm_cont
 /* New controllers first: one that appears while we walk over the present ones must already be born closed. */
 int skm_gate_close(const char *sys_root, struct skm_gate_state *ret_before)
 {
-	struct skm_gate_state before;
+	struct skm_gate_state before = {0};
 	int r = skm_gate_read(sys_root, &before);
 	if (r < 0)
 		return r;
@@ -161,7 +161,7 @@ int skm_gate_close(const char *sys_root, struct skm_gate_state *ret_before)
 		if (r < 0)
 			result = r;
 	}
-	struct skm_gate_state now;
+	struct skm_gate_state now = {0};
 	r = skm_gate_read(sys_root, &now);
 	if (r < 0)
 		return r;

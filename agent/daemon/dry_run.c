@@ -64,10 +64,9 @@ int skm_dry_run_check_config(const struct skm_dry_run *how)
 		(void)printf("{\"valid\":true,\"version\":\"%s\",\"mode\":\"%s\",\"rules\":%zu}\n",
 			config->version, skm_mode_to_string(config->usb.mode), config->usb.rules.count);
 	else
-		(void)printf("%s: %s (%s, %zu)\n", how->config_path,
-			skm_text(how->language, "正しい設定です（版、規則の数）",
-				"valid (version, number of rules)"),
-			config->version, config->usb.rules.count);
+		(void)printf(skm_text(how->language, "%s: 正しい設定です（版 %s、規則 %zu 件）。\n",
+				     "%s: valid (version %s, %zu rules)\n"),
+			how->config_path, config->version, config->usb.rules.count);
 	return 0;
 }
 

@@ -151,7 +151,7 @@ static int read_live_interface(
 		int base;
 	} attributes[] = {{"bInterfaceClass", 16}, {"bInterfaceSubClass", 16}, {"bInterfaceProtocol", 16},
 		{"authorized", 10}};
-	uint64_t values[SKM_ARRAY_SIZE(attributes)];
+	uint64_t values[SKM_ARRAY_SIZE(attributes)] = {0};
 	char path[SKM_INTERFACE_NAME_BYTES + 32];
 	int r = parse_interface_name(name, &live->interface);
 	for (size_t i = 0; r == 0 && i < SKM_ARRAY_SIZE(attributes); i++) {

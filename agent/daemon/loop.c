@@ -107,7 +107,7 @@ int skm_loop_add_timer(struct skm_loop *loop, int clock_id, skm_source_fn on_eve
 		return -errno;
 	struct skm_source *timer = NULL;
 	int r = skm_loop_add_fd(loop, fd, EPOLLIN, on_event, user, &timer);
-	if (r < 0)
+	if (r < 0 || !timer)
 		return r;
 	timer->is_timer = true;
 	(void)skm_fd_take(&fd);

@@ -38,7 +38,7 @@ static const char usage_en[] =
 	"       --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
 	"使い方: sekimorid [--config FILE]                    監視（systemd が実行します）\n"
-	"        sekimorid --close-gate                       全コントローラーを閉じ、読み返して終了\n"
+	"        sekimorid --close-gate                       全コントローラを閉じ、読み返して終了\n"
 	"        sekimorid --initramfs                        起動初期用: ハブとキーボードのみ許可\n"
 	"        sekimorid --system-devices                   稼働中のシステムを載せたUSB機器を表示\n"
 	"        sekimorid --check-config [FILE] [--json]\n"
@@ -110,8 +110,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 
 static int close_gate(void)
 {
-	struct skm_gate_state before;
-	struct skm_gate_state after;
+	struct skm_gate_state before = {0};
+	struct skm_gate_state after = {0};
 	int r = skm_gate_close("/sys", &before);
 	if (r == 0)
 		r = skm_gate_read("/sys", &after);

@@ -12,7 +12,7 @@
 #include "sekimori/rule.h"
 #include "usb_descriptor.h"
 
-#define RECORDING_BYTES_MAX (4u * 1024u * 1024u)
+#define RECORDING_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 SKM_PRINTF(3, 4)
 static int fail(char *error, size_t error_bytes, const char *format, ...)
@@ -76,7 +76,7 @@ static void copy_attribute(const char *value, size_t len, char *ret_text)
 		bool is_escape = value[i] == '\\' && i + 1 < len;
 		char c = value[i];
 		if (is_escape)
-			c = value[++i] == 'n' ? '\n' : value[i];
+			c = (char)(value[++i] == 'n' ? '\n' : value[i]);
 		ret_text[n++] = c;
 	}
 	if (n > 0 && ret_text[n - 1] == '\n')
@@ -110,7 +110,7 @@ static int take_recorded_line(const char *line, size_t len, struct skm_device *d
 		if (!bytes)
 			return -ENOMEM;
 		if (from_hex(value, value_len, bytes) < 0)
-			return -EINVAL;
+			return -EINVAL; // NOLINT(clang-analyzer-unix.Malloc): SKM_CLEANUP frees it
 		set_descriptors(device, bytes, value_len / 2);
 		*has_descriptors = true;
 	}
@@ -223,23 +223,32 @@ static int take_word(char *word, struct skm_device *device)
 	return -EINVAL;
 }
 
+static int take_words(char *words, struct skm_device *device, char *error, size_t error_bytes)
+{
+	char *rest = NULL;
+	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char original[128];
+		(void)snprintf(original, sizeof(original), "%s", word);
+		if (take_word(word, device) < 0)
+			return fail(error, error_bytes,
+				"found: %s; allowed: vid_pid=VVVV:PPPP serial=TEXT port=1-2 "
+				"connect_type=hotplug|hardwired|unknown hash=64HEX interfaces=CC:SS:PP,…",
+				original);
+	}
+	return 0;
+}
+
 int skm_recorded_device_describe(
 	const char *words, struct skm_device *ret_device, char *error, size_t error_bytes)
 {
 	struct skm_device device = {0};
-	SKM_CLEANUP(skm_free) char *copy = strdup(words);
-	char *rest = NULL;
+	char *copy = strdup(words);
 	if (!copy)
 		return -ENOMEM;
-	for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		char original[128];
-		(void)snprintf(original, sizeof(original), "%s", word);
-		if (take_word(word, &device) < 0)
-			return fail(error, error_bytes,
-				"found: %s; allowed: vid_pid=VVVV:PPPP serial=TEXT port=1-2 connect_type=hotplug|hardwired|unknown "
-				"hash=64HEX interfaces=CC:SS:PP,…",
-				original);
-	}
+	int r = take_words(copy, &device, error, error_bytes);
+	free(copy);
+	if (r < 0)
+		return r;
 	*ret_device = device;
 	return 0;
 }

@@ -128,8 +128,9 @@ static void add_mount(const char *sys_root, struct skm_system_disks *disks, cons
 	unsigned minor_number = 0;
 	char mount_point[PATH_MAX];
 	char source[PATH_MAX];
-	if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_number, &minor_number, mount_point) !=
-		3) // NOLINT(cert-err34-c)
+	// NOLINTNEXTLINE(cert-err34-c): the kernel wrote the numbers
+	int fields = sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_number, &minor_number, mount_point);
+	if (fields != 3)
 		return;
 	if (!is_system_mount(mount_point))
 		return;
