@@ -39,7 +39,7 @@ struct agent {
 	struct skm_settings *settings;
 	bool is_audit_mode;
 	bool log_was_failing;
-	uint64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
+	int64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
 
 	struct skm_loop *loop;
 	struct skm_stream *stream; /* NULL in the early form */
@@ -285,11 +285,13 @@ static int on_mounts(struct skm_source *source, uint32_t events, void *user)
 	return 0;
 }
 
-static uint64_t suspended_usec(struct agent *agent)
+/* Signed: while nothing was ever suspended, the two readings differ by the moment between them, either way.
+ */
+static int64_t suspended_usec(struct agent *agent)
 {
 	struct skm_timestamp now;
 	agent->clock.now(agent->clock.user, &now);
-	return now.boottime_usec - now.monotonic_usec;
+	return (int64_t)now.boottime_usec - (int64_t)now.monotonic_usec;
 }
 
 static int arm_clock_changes(struct agent *agent)
@@ -309,12 +311,13 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 	struct agent *agent = user;
 	uint64_t expirations;
 	(void)!read(agent->clock_fd, &expirations, sizeof(expirations));
-	uint64_t suspended = suspended_usec(agent);
+	int64_t suspended = suspended_usec(agent);
 	/* more than a second: the two clocks are read one after the other, and a busy machine may pause in
 	 * between */
-	if (suspended > agent->suspended_usec + SKM_USEC_PER_SEC) {
+	if (suspended > agent->suspended_usec + (int64_t)SKM_USEC_PER_SEC) {
 		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend",
-			"slept for %" PRIu64 " s", (suspended - agent->suspended_usec) / SKM_USEC_PER_SEC);
+			"slept for %" PRId64 " s",
+			(suspended - agent->suspended_usec) / (int64_t)SKM_USEC_PER_SEC);
 		reconcile(agent);
 	}
 	agent->suspended_usec = suspended;
@@ -443,7 +446,7 @@ static int open_log(struct agent *agent)
 	if (r < 0)
 		return r;
 	skm_stream_set_stamp(agent->stream, stamp, agent);
-	(void)snprintf(path, sizeof(path), "%s/self/mountinfo", agent->options->proc_root);
+	(void)snprintf(path, sizeof(path), "%s/1/mountinfo", agent->options->proc_root);
 	agent->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (agent->mounts_fd < 0)
 		return -errno;

@@ -313,6 +313,15 @@ static int open_interfaces(const struct session *session, const struct skm_devic
 	return 0;
 }
 
+/* The kernel does not tell udev that a device or an interface was opened or closed; udev gives the device's
+ * node
+ * (/dev/bus/usb) to root alone unless all of it is open (conf/udev). So udev is asked to look again, when all
+ * is done. That nobody listens is no failure. */
+static void tell_udev(const struct session *session, bool is_open)
+{
+	(void)session->ops->write(session->ops->user, session->device, "uevent", is_open ? "add" : "change");
+}
+
 static int apply(const struct session *session, const struct skm_device *description,
 	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
 	struct skm_live_state *live)
@@ -360,6 +369,8 @@ int skm_enforcer_apply(const struct skm_device_ops *ops, int device, const struc
 		(void)close_device(&session, names, &now);
 		live = now;
 	}
+	if (!is_gone(r))
+		tell_udev(&session, live.is_authorized);
 	*ret_live = live;
 	return is_gone(r) ? SKM_ENFORCER_GONE : r;
 }

@@ -153,7 +153,7 @@ void skm_system_disks_find(const char *sys_root, const char *proc_root, struct s
 	struct skm_system_disks disks = {0};
 	char *line = NULL;
 	size_t size = 0;
-	FILE *file = open_proc(proc_root, "self/mountinfo");
+	FILE *file = open_proc(proc_root, "1/mountinfo");
 	while (file && getline(&line, &size, file) >= 0)
 		add_mount(sys_root, &disks, line);
 	if (file)

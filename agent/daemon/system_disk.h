@@ -17,7 +17,9 @@ struct skm_system_disks {
 };
 
 /* The mount points that count: / /usr /boot /boot/efi /efi /var /var/log /etc /home /opt /srv /nix, and every
- * swap area. sys_root "/sys", proc_root "/proc". Always gives an answer; what cannot be read carries nothing.
+ * swap area. sys_root "/sys", proc_root "/proc"; the mounts are those of
+ * process 1, since our own view is narrowed by the unit's sandbox. Always gives an answer; what cannot be
+ * read carries nothing.
  */
 void skm_system_disks_find(const char *sys_root, const char *proc_root, struct skm_system_disks *ret_disks);
 bool skm_system_disks_has(const struct skm_system_disks *disks, const char *port);

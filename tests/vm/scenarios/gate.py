@@ -116,9 +116,12 @@ def test_what_an_office_needs_works(t: Terminal) -> None:
 
 def test_wireless_receiver(t: Terminal) -> None:
     with t.usb.wireless_receiver() as receiver:
-        t.wait_record(event="DEVICE_ALLOWED", where=lambda r: r["peripheral_device"].get("name") == "USB Receiver"
-                      or r["peripheral_device"].get("model") == "USB Receiver")
+        record = t.wait_record(event="DEVICE_ALLOWED",
+                               where=lambda r: r["peripheral_device"]["name"] == "USB Receiver")
         wait_for(lambda: receiver.press("keyboard"), "a key press that arrives")
+        found = t.find_usb(name=record["peripheral_device"]["port"])
+        node = f"/dev/bus/usb/{found['busnum']:03d}/{found['devnum']:03d}"
+        wait_for(lambda: t.check(f"stat -c %a {node}").strip() == "664", "the usual node of a device that is all allowed")
 
 
 def test_composite_keeps_its_keyboard_and_shows_no_disk(t: Terminal) -> None:
@@ -126,6 +129,9 @@ def test_composite_keeps_its_keyboard_and_shows_no_disk(t: Terminal) -> None:
         record = t.wait_record(event="DEVICE_PARTIAL", serial="COMBO")
         port = record["peripheral_device"]["port"]
         wait_for(lambda: gadget.press("keyboard"), "a key press that arrives")
+        found = t.find_usb(name=port)
+        node = f"/dev/bus/usb/{found['busnum']:03d}/{found['devnum']:03d}"
+        assert t.check(f"stat -c %a {node}").strip() == "600", "the node of a device allowed in part is not root's alone"
         allowed = {i["kind"]: i["allowed"] for i in record["peripheral_device"]["interfaces"]}
         assert allowed == {"keyboard": True, "mass-storage": False}, record
         disk = t.interfaces_of(port)["08:06:50"]
