@@ -129,6 +129,29 @@ static int close_value(int dirfd, const char *name, int found)
 	return read_number(dirfd, name) == 0 ? 0 : -EIO;
 }
 
+/* The root hub's own interface is made just after the controller is announced, with the controller's default
+ * of that moment. Who closes the default in between leaves the bus without its hub driver: every keyboard on
+ * it would be dead. So the root hub, which is the controller itself and no device, is opened. */
+static int open_root_hub(const char *sys_root, const char *controller)
+{
+	char path[sizeof(devices_folder) + 48];
+	char name[32];
+	(void)snprintf(name, sizeof(name), "%.12s-0:1.0", controller + 3);
+	(void)snprintf(path, sizeof(path), "%s/%s", devices_folder, name);
+	SKM_CLEANUP(skm_fd_close) int hub = open_below(sys_root, path, O_PATH | O_DIRECTORY);
+	if (hub < 0)
+		return hub == -ENOENT ? 0 : hub; /* not made yet: its event brings us here again */
+	if (read_number(hub, "authorized") != 0)
+		return 0;
+	SKM_CLEANUP(skm_fd_close)
+	int authorized = openat(hub, "authorized", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r = authorized < 0 ? -errno : skm_fd_write_all(authorized, "1", 1);
+	if (r < 0)
+		return r;
+	SKM_CLEANUP(skm_fd_close) int probe = open_below(sys_root, "bus/usb/drivers_probe", O_WRONLY);
+	return probe < 0 ? probe : skm_fd_write_all(probe, name, strlen(name));
+}
+
 int skm_controller_close(const char *sys_root, const char *name, struct skm_controller *ret_before)
 {
 	char path[sizeof(devices_folder) + 32];
@@ -144,7 +167,9 @@ int skm_controller_close(const char *sys_root, const char *name, struct skm_cont
 	int interface = close_value(hub, "interface_authorized_default", before.interface_authorized_default);
 	if (ret_before)
 		*ret_before = before;
-	return device < 0 ? device : interface;
+	if (device < 0 || interface < 0)
+		return device < 0 ? device : interface;
+	return open_root_hub(sys_root, name);
 }
 
 /* New controllers first: one that appears while we walk over the present ones must already be born closed. */

@@ -437,6 +437,16 @@ static struct skm_entry *find_owner(struct skm_gatekeeper *gatekeeper, const cha
 	return skm_registry_find(&gatekeeper->registry, port);
 }
 
+/* "3-0:1.0" of controller "usb3": see skm_controller_close. */
+static void on_root_hub_interface(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
+{
+	char controller[16];
+	(void)snprintf(
+		controller, sizeof(controller), "usb%.*s", (int)strcspn(event->name, "-"), event->name);
+	if (event->action == SKM_USB_ADD)
+		skm_controllers_check(&gatekeeper->controllers, controller);
+}
+
 void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
 {
 	if (event->object == SKM_USB_CONTROLLER) {
@@ -448,6 +458,10 @@ void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm
 	}
 	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_ADD) {
 		on_device_added(gatekeeper, event);
+		return;
+	}
+	if (event->object == SKM_USB_INTERFACE && strstr(event->name, "-0:")) {
+		on_root_hub_interface(gatekeeper, event);
 		return;
 	}
 	struct skm_entry *entry = find_owner(gatekeeper, event->name);

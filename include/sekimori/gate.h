@@ -37,7 +37,9 @@ bool skm_gate_is_closed(const struct skm_gate_state *state);
 /* Writes 0 where it is not 0, reads back. *ret_before (may be NULL) is what was found. 0 = closed now;
  * -EACCES, -EIO … when something stays open. */
 SKM_NODISCARD int skm_gate_close(const char *sys_root, struct skm_gate_state *ret_before);
-/* One controller, by its name. Same results; -ENODEV when it is gone. */
+/* One controller, by its name. Its root hub's own interface, which is the controller and no device, is opened
+ * if the closed default caught it: without its hub driver the bus would be dead. Same results; -ENODEV when
+ * it is gone. */
 SKM_NODISCARD int skm_controller_close(
 	const char *sys_root, const char *name, struct skm_controller *ret_before);
 

@@ -75,6 +75,22 @@ Test(gate, a_value_that_does_not_stay_is_an_error)
 	tmpdir_remove(root);
 }
 
+Test(gate, a_root_hub_that_the_closed_default_caught_is_opened)
+{
+	char root[TMPDIR_BYTES];
+	tmpdir_make(root);
+	make_controller(root, "usb3", "0\n", "1\n");
+	make_controller(root, "usb4", "0\n", "1\n");
+	tmpdir_write(root, "0\n", "bus/usb/devices/3-0:1.0/authorized");
+	tmpdir_write(root, "1\n", "bus/usb/devices/4-0:1.0/authorized");
+	tmpdir_write(root, "", "bus/usb/drivers_probe");
+	cr_assert_eq(skm_gate_close(root, NULL), 0);
+	tmpdir_expect(root, "1", "bus/usb/devices/3-0:1.0/authorized");
+	tmpdir_expect(root, "3-0:1.0", "bus/usb/drivers_probe");
+	tmpdir_expect(root, "0", "bus/usb/devices/usb3/interface_authorized_default");
+	tmpdir_remove(root);
+}
+
 Test(gate, a_kernel_without_usb_has_no_gate)
 {
 	char root[TMPDIR_BYTES];

@@ -172,6 +172,17 @@ def test_new_controller_is_closed(t: Terminal) -> None:
         t.wait_record(event="CONTROLLER_CLOSED", where=lambda r, name=name: r["object"] == name)
 
 
+def test_new_controllers_keep_their_own_hub(t: Terminal) -> None:
+    """The closed default must not catch the root hub itself, or every keyboard behind it is dead."""
+    for _ in range(8):
+        t.check("modprobe dummy_hcd num=4")
+        wait_for(lambda: len([i for i in t.state()["interfaces"] if "-0:" in i["name"] and i["driver"] == "hub"]) ==
+                 len(t.state()["hubs"]), "a hub driver on every controller")
+        t.check("modprobe -r dummy_hcd")
+    with t.usb.gadget("keyboard", serial="HUB-K", port=3) as keyboard:
+        wait_for(lambda: keyboard.press("keyboard"), "a key press")
+
+
 def test_controller_opened_by_hand_is_closed_again(t: Terminal) -> None:
     set_config(t, 'usb: { reconcile_interval = "10s"; };\n')
     t.check("echo 1 > /sys/bus/usb/devices/usb1/authorized_default; echo 1 > /sys/bus/usb/devices/usb1/interface_authorized_default; "
