@@ -66,14 +66,16 @@ class Seen:
 
     @property
     def devices(self) -> list[str]:
-        """USB devices, e.g. "1-2"; seeing them is no breach: the kernel has to, in order to refuse them."""
-        return [event["name"] for event in self.events if event["action"] == "add" and event.get("devtype") == "usb_device"]
+        """USB devices, e.g. "1-2", without root hubs. Seeing them is no breach: the kernel has to, to refuse them."""
+        return [event["name"] for event in self.events if event["action"] == "add"
+                and event.get("devtype") == "usb_device" and not event["name"].startswith("usb")]
 
     @property
     def bound(self) -> list[tuple[str, str]]:
-        """(driver, interface) for each driver that got an interface, e.g. ("usb-storage", "1-2:1.0")."""
+        """(driver, interface) for each driver that got an interface, e.g. ("usb-storage", "1-2:1.0"), without those of
+        root hubs, which come along with a new controller."""
         return [(event.get("driver", "?"), event["name"]) for event in self.events
-                if event["action"] == "bind" and event.get("devtype") == "usb_interface"]
+                if event["action"] == "bind" and event.get("devtype") == "usb_interface" and "-0:" not in event["name"]]
 
 
 class Terminal:
