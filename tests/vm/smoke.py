@@ -3,7 +3,7 @@
 """Proves the rig itself, on a terminal WITHOUT Sekimori: what a scenario later says did not happen, happens here.
 
 A test that finds no block device is worth something only if its detector finds one where there is one.
-Measured on two cores without KVM: boot 14 to 20 s when idle, up to 80 s under load; all of this 5 to 15 minutes.
+Measured on two cores without KVM: boot 14 to 20 s when idle, up to 80 s under load; all of this 8 to 17 minutes on a busy machine.
 """
 import os
 import subprocess
