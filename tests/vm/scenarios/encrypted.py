@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from terminal import Setup, Terminal
 from usb import QemuDevice
-from waiting import Deadline, wait_for
+from waiting import Deadline, Timeout, wait_for
 
 PASSPHRASE = "gate"
 
 # The root file system moves to an encrypted second disk; PBKDF2 with few rounds, since this processor is emulated.
+# Of the modules only those that this machine needs: update-initramfs with all of them takes ten minutes here.
 MOVE_ROOT = f"""set -e
+echo MODULES=list > /etc/initramfs-tools/conf.d/rig
+printf '%s\\n' virtio_pci virtio_blk virtio_console ext4 crc32c_generic xhci_pci usbhid hid_generic usb_storage uas dm_crypt \\
+    aes_generic xts > /etc/initramfs-tools/modules
 printf {PASSPHRASE} > /root/pass
 cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vdb /root/pass
 cryptsetup open --key-file /root/pass /dev/vdb cryptroot
@@ -36,17 +40,18 @@ def boot(t: Terminal, *devices: QemuDevice) -> None:
     t.vm.use_guest_initrd()
     for device in devices:
         device.plug_before_power_on()
-    t.vm.start(root="/dev/mapper/cryptroot", console="tty0",
-               ps2_keyboard=False)
+    seen = t.vm.console_path.read_text(errors="replace").count("QEMU USB Keyboard as")
+    t.vm.start(root="/dev/mapper/cryptroot", console="tty0", ps2_keyboard=False)
     # the kernel's word that a keyboard is there; without it there is no use in typing
-    wait_for(lambda: "QEMU USB Keyboard" in t.vm.console_tail(2000), "the keyboard in the initramfs", 300.0)
+    wait_for(lambda: t.vm.console_path.read_text(errors="replace").count("QEMU USB Keyboard as") > seen,
+             "the keyboard in the initramfs", 300.0)
     until = Deadline(600.0)
     while True:
         t.vm.type_text(PASSPHRASE + "\n")
         try:
             t.vm.wait_ready(60.0)
             return
-        except TimeoutError:
+        except Timeout:
             assert not until.over(), "the passphrase was never taken\n" + t.vm.what_it_saw()
 
 
@@ -60,10 +65,9 @@ def expect_unlocked_and_closed(t: Terminal, serial: str) -> None:
 
 
 def test_passphrase_on_a_usb_keyboard(t: Terminal) -> None:
+    """First with the keyboard in the machine, then with it behind two hubs, as in a dock."""
     boot(t, t.usb.keyboard(), t.usb.stick(serial="EARLY"))
     expect_unlocked_and_closed(t, "EARLY")
-
-
-def test_keyboard_behind_two_hubs(t: Terminal) -> None:
-    boot(t, t.usb.hub(port="1"), t.usb.hub(port="1.1"), t.usb.keyboard(port="1.1.1"), t.usb.stick(serial="EARLY-HUB", port="2"))
-    expect_unlocked_and_closed(t, "EARLY-HUB")
+    t.usb.unplug_all()
+    boot(t, t.usb.hub(port="1"), t.usb.hub(port="1.1"), t.usb.keyboard(port="1.1.1"), t.usb.stick(serial="EARLY-2", port="2"))
+    expect_unlocked_and_closed(t, "EARLY-2")
