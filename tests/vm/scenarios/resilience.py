@@ -97,6 +97,7 @@ def test_keyboard_plugged_while_dead_works_afterwards(t: Terminal) -> None:
 def test_upgraded(t: Terminal) -> None:
     """The package is installed over itself while a stick is plugged in and out."""
     assert t.deb
+    t.vm.use_quick_initramfs()
     t.vm.put_file(t.deb, "/root/sekimori.deb")
     with t.watch_devices() as seen:
         stick = t.usb.gadget("storage", serial="UPGRADE", port=1).plug()
