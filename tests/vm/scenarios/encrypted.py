@@ -22,7 +22,7 @@ mkfs.ext4 -q /dev/mapper/cryptroot
 mount /dev/mapper/cryptroot /mnt
 echo "cryptroot /dev/vdb none luks,initramfs,tries=0" > /etc/crypttab
 rm /root/pass
-cp -ax / /mnt
+cp -ax /. /mnt
 printf '/dev/mapper/cryptroot / ext4 defaults 0 1\\n' > /mnt/etc/fstab
 mount --bind /dev /mnt/dev; mount -t proc proc /mnt/proc; mount -t sysfs sysfs /mnt/sys
 chroot /mnt update-initramfs -u

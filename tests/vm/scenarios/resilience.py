@@ -134,12 +134,17 @@ def test_full_log_disk(t: Terminal) -> None:
     t.check(f"mkdir -p /mnt/save && cp -a {LOG}/. /mnt/save && mount -t tmpfs -o size=64k,mode=0750 tmpfs {LOG} && "
             f"cp -a /mnt/save/. {LOG}/ 2>/dev/null; dd if=/dev/zero of={LOG}/filler bs=1k 2>/dev/null; true")
     set_config(t, 'usb: { rules = ( { id = "lent"; action = "allow"; reason = "lent out"; vid_pid = "46f4:0001"; } ); };\n')
+
+    def is_full() -> bool:
+        # the last page of the segment still takes a record or two: fill it with reloads
+        t.check("systemctl reload sekimorid")
+        code, out, _ = t.run("sekimori --lang en status")
+        return code == 1 and "No space" in out
+    wait_for(is_full, "status to say that the disk is full")
     with t.watch_devices() as seen:
         with t.usb.stick(serial="FULL"), t.usb.gadget("keyboard", serial="FULL-KBD") as keyboard:
             t.wait_usb(serial="FULL")
             wait_for(lambda: keyboard.press("keyboard"), "a key press")
-            code, out, _ = t.run("sekimori --lang en status")
-            assert code == 1 and "No space" in out, (code, out)
             assert "cannot store audit records" in t.check("journalctl -b -u sekimorid -o cat")
             t.settle()
             assert t.state()["block"] == []
@@ -199,7 +204,8 @@ def test_controller_opened_by_hand_is_closed_again(t: Terminal) -> None:
 
 def test_many_plugs_under_load(t: Terminal) -> None:
     """200 plugs with both cores busy: not one block device, and the agent ends up with the truth."""
-    t.check("for i in 1 2 3 4; do (while :; do :; done) & done > /dev/null 2>&1; true")
+    for _ in range(2):
+        t.vm.spawn("while :; do :; done")
     with t.watch_devices() as seen:
         with t.usb.gadget("storage", serial="LOAD") as stick:
             stick.cycle(200)
@@ -235,11 +241,13 @@ def test_storm_overflows_and_ends_in_the_truth(t: Terminal) -> None:
 
 def test_resume_looks_again(t: Terminal) -> None:
     """What changed while the machine slept is found at once, not at the next interval."""
-    with t.usb.gadget("storage", serial="SLEEP") as stick:
-        t.wait_record(event="EXPORT_DENIED", serial="SLEEP")
-        t.check("echo 1 > /sys/bus/usb/devices/usb1/interface_authorized_default")
-        code, _, _ = t.run("echo core > /sys/power/pm_test && echo freeze > /sys/power/state", deadline=240.0)
-        assert code == 0, "this kernel cannot practise sleeping"
-        t.wait_record(event="RESUMED", deadline=120.0)
-        t.wait_record(event="CONTROLLER_OPEN", where=lambda r: r["object"] == "usb1")
-        assert stick.plugged
+    t.check("echo 1 > /sys/bus/usb/devices/usb1/interface_authorized_default")
+    t.vm.spawn("echo mem > /sys/power/state")
+    t.vm.qmp.wait_event("SUSPEND", lambda data: True)
+    t.vm.qmp.execute("system_wakeup", {})
+    t.vm.wait_ready()
+    t.wait_record(event="RESUMED")
+    t.wait_record(event="CONTROLLER_OPEN", where=lambda r: r["object"] == "usb1")
+    with t.usb.stick(serial="AFTER"):
+        t.wait_record(event="EXPORT_DENIED", serial="AFTER")
+    assert t.state()["block"] == []
