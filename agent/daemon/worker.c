@@ -158,10 +158,16 @@ static void dismiss(struct worker *worker)
 	worker->is_busy = false;
 }
 
-static void finish_job(struct worker *worker, const struct skm_job_result *result)
+/* The first worker stays: a fork at each plug would cost more than all the rest of the work. */
+static void rest(struct worker *worker)
 {
 	worker->is_busy = false;
-	worker->due_ms = now_ms() + IDLE_MS;
+	worker->due_ms = worker == &worker->pool->workers[0] ? UINT64_MAX : now_ms() + IDLE_MS;
+}
+
+static void finish_job(struct worker *worker, const struct skm_job_result *result)
+{
+	rest(worker);
 	worker->pool->on_done(worker->pool->user, result);
 }
 
@@ -325,6 +331,9 @@ int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops,
 		free(pool);
 		return r;
 	}
+	/* Forked while the heap is small. If it cannot be had now, the first job asks again. */
+	if (start_worker(pool, &pool->workers[0]) == 0)
+		rest(&pool->workers[0]);
 	*ret_pool = pool;
 	return 0;
 }
@@ -347,6 +356,9 @@ struct skm_worker_pool *skm_worker_pool_free(struct skm_worker_pool *pool)
 void skm_worker_pool_set_deadline(struct skm_worker_pool *pool, uint32_t deadline_ms)
 {
 	pool->deadline_ms = deadline_ms;
+	/* It keeps what it was forked with: after a reload that is a copy of the old policy. */
+	if (pool->workers[0].pid && !pool->workers[0].is_busy)
+		dismiss(&pool->workers[0]);
 }
 
 int skm_worker_pool_submit(struct skm_worker_pool *pool, const struct skm_job *job, int device)

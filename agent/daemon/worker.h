@@ -4,9 +4,9 @@
  * as it likes (USBGuard's issue #673: daemon in D state, unkillable). Processes, not threads: a process in D
  * state can be left behind, a thread cannot.
  *
- * Workers are forked when there is work and leave when there has been none for a while. A job that misses its
- * deadline is reported as -ETIMEDOUT; its worker is killed and, if the kernel does not let it go, abandoned
- * and reaped whenever it ends. */
+ * One worker waits for work; more are forked when there is more, and leave when there has been none for a
+ * while. A job that misses its deadline is reported as -ETIMEDOUT; its worker is killed and, if the kernel
+ * does not let it go, abandoned and reaped whenever it ends. */
 #ifndef SEKIMORI_WORKER_H
 #define SEKIMORI_WORKER_H
 

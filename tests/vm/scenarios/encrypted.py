@@ -36,8 +36,8 @@ SETUP = Setup("encrypted", prepare=MOVE_ROOT, second_disk_mb=3072)
 def boot(t: Terminal, *devices: QemuDevice) -> None:
     """Boots from the encrypted disk and types the passphrase on the USB keyboard, the only one there is, until it is taken:
     a key pressed before the question is asked is lost, as it is for a person."""
-    t.vm.power_off()
     t.vm.use_guest_initrd()
+    t.vm.power_off()
     for device in devices:
         device.plug_before_power_on()
     seen = t.vm.console_path.read_text(errors="replace").count("QEMU USB Keyboard as")
