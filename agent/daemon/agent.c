@@ -318,11 +318,9 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend",
 			"slept for %" PRId64 " s",
 			(suspended - agent->suspended_usec) / (int64_t)SKM_USEC_PER_SEC);
-		reconcile(agent);
 	}
 	agent->suspended_usec = suspended;
-	if (agent->is_audit_mode)
-		apply_rules(agent);
+	reconcile(agent); /* also after a sleep too short to be told from nothing; a clock is seldom set */
 	return arm_clock_changes(agent);
 }
 
