@@ -183,6 +183,11 @@ class Gadget(Device):
         self._do(f"cycle {self.name} {count}", deadline=30.0 + count * 5.0)
         self.plugged = True
 
+    def replug(self, count: int) -> None:
+        """In and out, `count` times, each time until the kernel has enumerated it; ends unplugged."""
+        self._do(f"replug {self.name} {count}", deadline=60.0 + count * 10.0)
+        self.plugged = False
+
     def swap_for(self, other: "Gadget") -> None:
         """Puts `other` into this one's port at once."""
         if not other._created:

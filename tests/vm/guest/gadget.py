@@ -7,6 +7,7 @@
     gadget.py unplug NAME
     gadget.py destroy NAME
     gadget.py cycle NAME COUNT              unplugs and plugs as fast as the kernel goes; ends plugged in
+    gadget.py replug NAME COUNT             the same, waiting each time until the host side has seen it; ends unplugged
     gadget.py swap OLD NEW                  NEW takes OLD's port at once
     gadget.py press NAME FUNCTION           presses and releases the key `a`; prints what the host side said
 
@@ -15,6 +16,7 @@ Definition: {"name": "g1", "vendor": "1d6b", "product": "0104", "serial": "S", "
 device has none. Functions: keyboard mouse hid_other storage rndis ecm ncm acm printer.
 Interface: Documentation/usb/gadget_configfs.rst.
 """
+import glob
 import json
 import os
 import select
@@ -123,6 +125,34 @@ def destroy(name: str) -> None:
     os.rmdir(base)
 
 
+def wait_host(serial: str, present: bool) -> None:
+    """Until the kernel's other side has enumerated the device with this serial, or has noticed that it is gone."""
+    end = time.monotonic() + 120
+    while any(read_or_empty(path) == serial for path in glob.glob("/sys/bus/usb/devices/*/serial")) != present:
+        if time.monotonic() > end:
+            sys.exit(f"the host side did not notice: {serial} present={present}")
+        time.sleep(0.005)
+
+
+def read_or_empty(path: str) -> str:
+    try:
+        return read(path)
+    except OSError:
+        return ""
+
+
+def replug(name: str, count: int) -> None:
+    """Plugs and unplugs, each time waiting until the host side has seen it; ends unplugged."""
+    controller = read(f"{ROOT}/{name}/UDC") or "dummy_udc.0"
+    serial = read(f"{ROOT}/{name}/strings/0x409/serialnumber")
+    unplug(name)
+    for _ in range(count):
+        wait_host(serial, False)
+        write(f"{ROOT}/{name}/UDC", controller)
+        wait_host(serial, True)
+        write(f"{ROOT}/{name}/UDC", "\n")
+
+
 def cycle(name: str, count: int) -> None:
     controller = read(f"{ROOT}/{name}/UDC") or "dummy_udc.0"
     unplug(name)
@@ -173,6 +203,8 @@ def main(arguments: list[str]) -> None:
             destroy(name)
         case ["cycle", name, count]:
             cycle(name, int(count))
+        case ["replug", name, count]:
+            replug(name, int(count))
         case ["swap", old, new]:
             swap(old, new)
         case ["press", name, function]:
