@@ -87,20 +87,33 @@ static int read_descriptors(const struct session *session, struct skm_device *de
 	return 0;
 }
 
-/* The link "port" is made just after the device is announced; the word is the firmware's and often missing.
- */
+/* The hub's folder for the port is there before the device is; the device's own link to it ("port") comes
+ * some milliseconds after its event, and waiting for that would be most of the time a plug takes. "3-1" =>
+ * "../3-0:1.0/usb3-port1/connect_type", "1-2.3" => "../1-2:1.0/1-2-port3/connect_type" */
+static void port_path(const char *port, char *ret_path, size_t size)
+{
+	const char *dot = strrchr(port, '.');
+	const char *dash = strchr(port, '-');
+	if (dot)
+		(void)snprintf(ret_path, size, "../%.*s:1.0/%.*s-port%s/connect_type", (int)(dot - port),
+			port, (int)(dot - port), port, dot + 1);
+	else if (dash)
+		(void)snprintf(ret_path, size, "../%.*s-0:1.0/usb%.*s-port%s/connect_type",
+			(int)(dash - port), port, (int)(dash - port), port, dash + 1);
+	else
+		ret_path[0] = '\0';
+}
+
 static void read_connect_type(const struct session *session, struct skm_device *device)
 {
-	char word[32];
-	device->connect_type = SKM_CONNECT_UNKNOWN;
-	for (int tries = 0; tries < 20; tries++) {
-		if (read_string(session, "port/connect_type", word, sizeof(word)) == 0 && word[0]) {
-			if (skm_connect_type_from_string(word, &device->connect_type) != 0)
-				device->connect_type = SKM_CONNECT_UNKNOWN;
-			return;
-		}
-		(void)usleep(1000);
-	}
+	char path[2 * SKM_USB_PORT_BYTES + 48];
+	char word[32] = "";
+	port_path(device->port, path, sizeof(path));
+	if (read_string(session, path, word, sizeof(word)) < 0 || !word[0])
+		(void)!read_string(session, "port/connect_type", word, sizeof(word));
+	/* The word is the firmware's and often missing. */
+	if (skm_connect_type_from_string(word, &device->connect_type) != 0)
+		device->connect_type = SKM_CONNECT_UNKNOWN;
 }
 
 static int describe(const struct session *session, const char *port, struct skm_device *device)

@@ -65,6 +65,25 @@ Test(enforcer, describes_a_device)
 	cr_expect_eq(fake.authorized, false, "looking opens nothing");
 }
 
+Test(enforcer, asks_the_hub_where_a_port_is)
+{
+	static const struct {
+		const char *port, *path;
+	} rows[] = {{"3-1", "../3-0:1.0/usb3-port1/connect_type"},
+		{"1-2.3", "../1-2:1.0/1-2-port3/connect_type"},
+		{"12-4.1.7", "../12-4.1:1.0/12-4.1-port7/connect_type"}};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(rows); i++) {
+		struct fake_device fake;
+		struct skm_device device;
+		struct skm_live_state live;
+		fake_device_init(&fake, rows[i].port, &fake_storage, 1);
+		fake.hub_port = rows[i].path;
+		struct skm_device_ops ops = fake_device_ops(&fake);
+		cr_assert_eq(skm_enforcer_inspect(&ops, -1, rows[i].port, &device, &live), 0);
+		cr_expect_eq(device.connect_type, SKM_CONNECT_HARDWIRED, "%s", rows[i].port);
+	}
+}
+
 Test(enforcer, leaves_a_refused_device_alone)
 {
 	struct fake_device fake;

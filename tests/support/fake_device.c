@@ -127,6 +127,8 @@ static int fake_read(void *user, int device, const char *name, char *buf, size_t
 	}
 	if (strcmp(name, "busnum") == 0 || strcmp(name, "devnum") == 0)
 		return give(buf, size, ret_len, "1\n");
+	if (fake->hub_port && strcmp(name, fake->hub_port) == 0)
+		return give(buf, size, ret_len, "hardwired\n");
 	if (strcmp(name, "port/connect_type") == 0)
 		return give(buf, size, ret_len, "hotplug\n");
 	if (strcmp(name, "authorized") == 0)

@@ -22,6 +22,7 @@ struct fake_device {
 	uint8_t descriptors[512];
 	size_t descriptor_bytes;
 	const char *serial;
+	const char *hub_port; /* where the hub tells the connect type "hardwired"; NULL = nowhere */
 	bool authorized;
 	int configuration;	     /* the one the kernel chooses when authorised */
 	bool controller_is_open;     /* interface_authorized_default is 1 */
