@@ -27,7 +27,7 @@ only_in() {
 }
 only_in 'libudev\.h' agent/daemon/udev_source.c
 only_in 'libconfig\.h' lib/config_tree.c
-only_in 'sodium\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c
+only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/config_version.c
 only_in 'jansson\.h' agent/cli/record_view.c
 
 # L1: pure. No file, clock, process, socket or log header.
