@@ -20,9 +20,9 @@
 #include "console.h"
 #include "control_server.h"
 #include "gatekeeper.h"
-#include "log.h"
-#include "notify.h"
-#include "stream.h"
+#include "sekimori/log.h"
+#include "sekimori/notify.h"
+#include "sekimori/stream.h"
 
 #define LOOK_AGAIN_MS 50u /* several events of one device are one look */
 #define LOG_RETRY_MS 5000u

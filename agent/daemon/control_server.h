@@ -6,7 +6,7 @@
 #ifndef SEKIMORI_CONTROL_SERVER_H
 #define SEKIMORI_CONTROL_SERVER_H
 
-#include "loop.h"
+#include "sekimori/loop.h"
 #include "sekimori/control.h"
 
 #define SKM_CONTROL_PATIENCE_MS 5000

@@ -8,7 +8,7 @@
 
 #include "agent.h"
 #include "dry_run.h"
-#include "log.h"
+#include "sekimori/log.h"
 #include "sekimori/gate.h"
 #include "sekimori/language.h"
 

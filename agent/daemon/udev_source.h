@@ -6,7 +6,7 @@
 #ifndef SEKIMORI_UDEV_SOURCE_H
 #define SEKIMORI_UDEV_SOURCE_H
 
-#include "loop.h"
+#include "sekimori/loop.h"
 #include "sekimori/device.h"
 
 enum skm_usb_action { SKM_USB_ADD, SKM_USB_REMOVE, SKM_USB_CHANGE /* change, bind, unbind, move … */ };

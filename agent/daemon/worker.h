@@ -11,7 +11,7 @@
 #define SEKIMORI_WORKER_H
 
 #include "enforcer.h"
-#include "loop.h"
+#include "sekimori/loop.h"
 
 #define SKM_WORKERS_MAX 4
 

@@ -3,7 +3,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "loop.h"
+#include "sekimori/loop.h"
 
 struct seen {
 	struct skm_source *sources[2];

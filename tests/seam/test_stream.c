@@ -10,7 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "stream_segment.h"
+#include "../../lib/stream_segment.h"
 
 #define MEGABYTE UINT64_C(1048576)
 

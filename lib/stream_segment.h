@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "sekimori/result.h"
-#include "stream.h"
+#include "sekimori/stream.h"
 
 /* The system calls that can fail, so that a test can let the k-th of them fail. Same meaning as those of
  * libc: -1 and errno. */

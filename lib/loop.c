@@ -5,7 +5,7 @@
  * Model: epoll hands out pointers to sources. A source that is removed inside a round may still stand in the
  * array of events that epoll_wait returned, so it is only marked (loop == NULL) and freed when the round is
  * over. */
-#include "loop.h"
+#include "sekimori/loop.h"
 
 #include <stdbool.h>
 #include <sys/epoll.h>
