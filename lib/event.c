@@ -43,6 +43,22 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(LOG_FULL, ALERT, "記録の保存に失敗（満杯・書込不可）", "records could not be stored"),
 	EVENT(LOG_RESUMED, NOTICE, "記録の保存を再開", "records are stored again"),
 	EVENT(LOG_RECOVERED, WARNING, "記録ファイルの修復", "audit log repaired"),
+	EVENT(AUTH_OK, INFO, "多要素認証 成功", "second factor accepted"),
+	EVENT(AUTH_FAIL, NOTICE, "多要素認証 失敗", "second factor refused"),
+	EVENT(AUTH_LOCKED, WARNING, "認証の一時停止（連続失敗）", "authentication locked for a while"),
+	EVENT(AUTH_REPLAY, WARNING, "使用済みコードの再使用を拒否", "code replay refused"),
+	EVENT(AUTH_CLOCK, WARNING, "時刻の逆行により認証を拒否", "code refused: the clock was set back"),
+	EVENT(AUTH_ERROR, ALERT, "認証情報の読み書きに失敗", "second factor could not be checked"),
+	EVENT(AUTH_DEGRADED, WARNING, "認証状態の損傷を検知（制限付きで継続）", "damaged state found and replaced"),
+	EVENT(AUTH_DENIED, WARNING, "権限のない認証要求を拒否", "caller may not ask this"),
+	EVENT(SUBSTITUTE_ISSUED, WARNING, "代用コードの発行", "substitute code issued"),
+	EVENT(SUBSTITUTE_USED, WARNING, "代用コードの使用", "substitute code used"),
+	EVENT(MFA_ENROLLED, NOTICE, "多要素認証の登録", "second factor enrolled"),
+	EVENT(MFA_DISABLED, WARNING, "多要素認証の登録削除", "second factor removed"),
+	EVENT(MFA_UNLOCKED, NOTICE, "認証の一時停止の解除", "authentication unlocked"),
+	EVENT(MFA_RECOVERY, NOTICE, "代用コード一式の再発行", "recovery codes issued"),
+	EVENT(MFA_RESYNCED, NOTICE, "トークンの再同期", "token resynchronised"),
+	EVENT(CLOCK_JUMP, WARNING, "時刻の大幅な変更を検知", "wall clock jumped"),
 };
 
 static const char *const severities[SKM_SEVERITY_COUNT_] = {

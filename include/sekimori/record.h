@@ -24,6 +24,16 @@ enum skm_outcome {
 	SKM_OUTCOME_COUNT_,
 };
 
+/* What a record of stream "auth" is about (OCSF class 3002 Authentication). */
+struct skm_auth_facts {
+	char subject[SKM_USER_BYTES]; /* whose factor; as the caller wrote it, when unknown */
+	int64_t subject_uid;	      /* -1 = unknown */
+	char service[65], tty[65], rhost[129], ruser[SKM_USER_BYTES];
+	char factor[16];	      /* "token", "recovery", "substitute", "" = none */
+	char token[65];		      /* label of the token, "" = none */
+	char reason[256];	      /* what an administrator gave as the reason */
+};
+
 struct skm_record {
 	enum skm_event event;
 	enum skm_outcome outcome;
@@ -46,6 +56,9 @@ struct skm_record {
 	/* Administrative acts: who asked, by the kernel's word. -1 = not asked by anybody. */
 	int64_t caller_uid;
 	int32_t caller_pid;
+
+	bool has_auth;
+	struct skm_auth_facts auth;
 
 	bool has_device;
 	struct skm_device device;

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/* HMAC for one-time codes: SHA-256 and SHA-512 from libsodium (hmac.c), SHA-1 from nettle (hmac_sha1.c). Any
+ * length of key: libsodium's one-shot functions take exactly 32 bytes, so the init/update/final form is used. */
+#ifndef SKM_HMAC_H
+#define SKM_HMAC_H
+
+#include "sekimori/otp.h"
+
+#define SKM_HMAC_BYTES_MAX 64
+
+/* Returns the length of the MAC (20, 32 or 64). Cannot fail; pure. */
+size_t skm_hmac(enum skm_otp_algorithm algorithm, const uint8_t *key, size_t key_len, const uint8_t *message,
+	size_t message_len, uint8_t ret_mac[SKM_HMAC_BYTES_MAX]);
+/* hmac_sha1.c */
+void skm_hmac_sha1(const uint8_t *key, size_t key_len, const uint8_t *message, size_t message_len,
+	uint8_t ret_mac[SKM_HMAC_BYTES_MAX]);
+
+#endif

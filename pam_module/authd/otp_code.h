@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/* RFC 4226, 5.3: the code of one counter value; RFC 6238, 4: the counter value (time step) of a time. Pure. */
+#ifndef SKM_OTP_CODE_H
+#define SKM_OTP_CODE_H
+
+#include "sekimori/otp.h"
+
+/* Dynamic truncation, modulo 10^digits (6 to 8). */
+uint32_t skm_otp_code(enum skm_otp_algorithm algorithm, const uint8_t *secret, size_t secret_len,
+	uint64_t counter, unsigned digits);
+/* 0 for times before 1970. */
+uint64_t skm_otp_step(int64_t time_sec, unsigned period_sec);
+
+#endif
