@@ -46,54 +46,54 @@ enum skm_auth_outcome {
 				      end). Never the answer to an error. */
 	SKM_AUTH_WRONG = 4,	   /* also said of people who do not exist */
 	SKM_AUTH_REPLAYED = 5,
-	SKM_AUTH_LOCKED = 6,	  /* TRIES, WAIT_SEC */
-	SKM_AUTH_CLOCK = 7,	  /* the terminal's clock stands before the last accepted code */
-	SKM_AUTH_UNENROLLED = 8,  /* required, but there is no record */
-	SKM_AUTH_NOT_A_CODE = 9,  /* neither digits of the right number nor a recovery code; not counted */
-	SKM_AUTH_DAMAGED = 10,	  /* record unreadable, of another machine, or rolled back */
-	SKM_AUTH_WRONG_KEY = 11,  /* the machine key does not open the record, or there is no key */
-	SKM_AUTH_UNAVAILABLE = 12,/* state cannot be stored at all, out of memory, … */
-	SKM_AUTH_DENIED = 13,	  /* the caller may not ask this */
-	SKM_AUTH_BUSY = 14,	  /* too many connections of this caller */
+	SKM_AUTH_LOCKED = 6,	   /* TRIES, WAIT_SEC */
+	SKM_AUTH_CLOCK = 7,	   /* the terminal's clock stands before the last accepted code */
+	SKM_AUTH_UNENROLLED = 8,   /* required, but there is no record */
+	SKM_AUTH_NOT_A_CODE = 9,   /* neither digits of the right number nor a recovery code; not counted */
+	SKM_AUTH_DAMAGED = 10,	   /* record unreadable, of another machine, or rolled back */
+	SKM_AUTH_WRONG_KEY = 11,   /* the machine key does not open the record, or there is no key */
+	SKM_AUTH_UNAVAILABLE = 12, /* state cannot be stored at all, out of memory, … */
+	SKM_AUTH_DENIED = 13,	   /* the caller may not ask this */
+	SKM_AUTH_BUSY = 14,	   /* too many connections of this caller */
 	SKM_AUTH_BAD_REQUEST = 15,
-	SKM_AUTH_CONFLICT = 16,	  /* the record changed meanwhile (ticket used twice), or too many tokens */
-	SKM_AUTH_REFUSED = 17,	  /* the configuration does not allow it (algorithm, days) */
+	SKM_AUTH_CONFLICT = 16, /* the record changed meanwhile (ticket used twice), or too many tokens */
+	SKM_AUTH_REFUSED = 17,	/* the configuration does not allow it (algorithm, days) */
 	SKM_AUTH_OUTCOME_COUNT_,
 };
 
 enum skm_auth_tag {
-	SKM_AUTH_TAG_USER = 1,	   /* text: login name, not checked */
-	SKM_AUTH_TAG_SERVICE = 2,  /* text: PAM_SERVICE */
-	SKM_AUTH_TAG_TTY = 3,	   /* text: PAM_TTY */
-	SKM_AUTH_TAG_RHOST = 4,	   /* text: PAM_RHOST */
-	SKM_AUTH_TAG_RUSER = 5,	   /* text: PAM_RUSER */
-	SKM_AUTH_TAG_ANSWER = 6,   /* bytes as typed */
+	SKM_AUTH_TAG_USER = 1,	  /* text: login name, not checked */
+	SKM_AUTH_TAG_SERVICE = 2, /* text: PAM_SERVICE */
+	SKM_AUTH_TAG_TTY = 3,	  /* text: PAM_TTY */
+	SKM_AUTH_TAG_RHOST = 4,	  /* text: PAM_RHOST */
+	SKM_AUTH_TAG_RUSER = 5,	  /* text: PAM_RUSER */
+	SKM_AUTH_TAG_ANSWER = 6,  /* bytes as typed */
 	SKM_AUTH_TAG_ANSWER2 = 7,
-	SKM_AUTH_TAG_REASON = 8,   /* text */
-	SKM_AUTH_TAG_LABEL = 9,	   /* text: what the person calls the token */
-	SKM_AUTH_TAG_SECRET = 10,  /* bytes */
-	SKM_AUTH_TAG_TICKET = 11,  /* bytes, opaque, sealed by authd */
-	SKM_AUTH_TAG_TEXT = 12,	   /* text */
-	SKM_AUTH_TAG_FLAGS = 32,   /* number: SKM_AUTH_FLAG_… */
-	SKM_AUTH_TAG_TYPE = 33,	   /* number: enum skm_otp_type */
-	SKM_AUTH_TAG_ALGORITHM = 34, /* number: enum skm_otp_algorithm */
-	SKM_AUTH_TAG_DIGITS = 35,    /* number: 6 or 8 */
-	SKM_AUTH_TAG_PERIOD = 36,    /* number: seconds, 30 or 60 */
-	SKM_AUTH_TAG_COUNTER = 37,   /* number: first counter of an imported HOTP token */
-	SKM_AUTH_TAG_TOKEN = 38,     /* number: token id */
-	SKM_AUTH_TAG_DAYS = 39,	     /* number: 1 = until the end of today */
-	SKM_AUTH_TAG_LANGUAGE = 40,  /* number: enum skm_language */
-	SKM_AUTH_TAG_TRIES = 41,     /* number */
-	SKM_AUTH_TAG_WAIT_SEC = 42,  /* number */
-	SKM_AUTH_TAG_LEFT = 43,	     /* number: recovery codes that are left */
-	SKM_AUTH_TAG_UNTIL = 44,     /* number: UNIX time of the first second after the last day */
-	SKM_AUTH_TAG_FACTOR = 45,    /* number: enum skm_auth_factor: what was accepted */
-	SKM_AUTH_TAG_DIAGNOSIS = 46, /* number: enum skm_auth_diagnosis */
-	SKM_AUTH_TAG_OFFSET_SEC = 47,/* number, two's complement: how far the person's clock is ahead */
+	SKM_AUTH_TAG_REASON = 8,      /* text */
+	SKM_AUTH_TAG_LABEL = 9,	      /* text: what the person calls the token */
+	SKM_AUTH_TAG_SECRET = 10,     /* bytes */
+	SKM_AUTH_TAG_TICKET = 11,     /* bytes, opaque, sealed by authd */
+	SKM_AUTH_TAG_TEXT = 12,	      /* text */
+	SKM_AUTH_TAG_FLAGS = 32,      /* number: SKM_AUTH_FLAG_… */
+	SKM_AUTH_TAG_TYPE = 33,	      /* number: enum skm_otp_type */
+	SKM_AUTH_TAG_ALGORITHM = 34,  /* number: enum skm_otp_algorithm */
+	SKM_AUTH_TAG_DIGITS = 35,     /* number: 6 or 8 */
+	SKM_AUTH_TAG_PERIOD = 36,     /* number: seconds, 30 or 60 */
+	SKM_AUTH_TAG_COUNTER = 37,    /* number: first counter of an imported HOTP token */
+	SKM_AUTH_TAG_TOKEN = 38,      /* number: token id */
+	SKM_AUTH_TAG_DAYS = 39,	      /* number: 1 = until the end of today */
+	SKM_AUTH_TAG_LANGUAGE = 40,   /* number: enum skm_language */
+	SKM_AUTH_TAG_TRIES = 41,      /* number */
+	SKM_AUTH_TAG_WAIT_SEC = 42,   /* number */
+	SKM_AUTH_TAG_LEFT = 43,	      /* number: recovery codes that are left */
+	SKM_AUTH_TAG_UNTIL = 44,      /* number: UNIX time of the first second after the last day */
+	SKM_AUTH_TAG_FACTOR = 45,     /* number: enum skm_auth_factor: what was accepted */
+	SKM_AUTH_TAG_DIAGNOSIS = 46,  /* number: enum skm_auth_diagnosis */
+	SKM_AUTH_TAG_OFFSET_SEC = 47, /* number, two's complement: how far the person's clock is ahead */
 };
 #define SKM_AUTH_TAG_MAX 47
-#define SKM_AUTH_FLAG_NO_CONFIRM 1u  /* ENROL_FINISH: store without a code (administrators only) */
-#define SKM_AUTH_FLAG_SPLIT 2u	     /* VERIFY: the answer came in one field with the password */
+#define SKM_AUTH_FLAG_NO_CONFIRM 1u /* ENROL_FINISH: store without a code (administrators only) */
+#define SKM_AUTH_FLAG_SPLIT 2u	    /* VERIFY: the answer came in one field with the password */
 
 enum skm_auth_factor {
 	SKM_AUTH_FACTOR_NONE,
@@ -105,12 +105,12 @@ enum skm_auth_factor {
 
 /* Why an enrolment's code does not fit, as far as that can be seen from it. */
 enum skm_auth_diagnosis {
-	SKM_AUTH_DIAGNOSIS_NONE,	    /* just wrong */
-	SKM_AUTH_DIAGNOSIS_CLOCK,	    /* right, but OFFSET_SEC away */
-	SKM_AUTH_DIAGNOSIS_SHA1,	    /* the app ignored the algorithm and took SHA-1 */
-	SKM_AUTH_DIAGNOSIS_SHA256,	    /* the same, SHA-256 instead of SHA-512 */
-	SKM_AUTH_DIAGNOSIS_DIGITS,	    /* six digits where eight were agreed, or the other way round */
-	SKM_AUTH_DIAGNOSIS_PERIOD,	    /* the app ignored the period and took 30 s (or 60 s) */
+	SKM_AUTH_DIAGNOSIS_NONE,   /* just wrong */
+	SKM_AUTH_DIAGNOSIS_CLOCK,  /* right, but OFFSET_SEC away */
+	SKM_AUTH_DIAGNOSIS_SHA1,   /* the app ignored the algorithm and took SHA-1 */
+	SKM_AUTH_DIAGNOSIS_SHA256, /* the same, SHA-256 instead of SHA-512 */
+	SKM_AUTH_DIAGNOSIS_DIGITS, /* six digits where eight were agreed, or the other way round */
+	SKM_AUTH_DIAGNOSIS_PERIOD, /* the app ignored the period and took 30 s (or 60 s) */
 	SKM_AUTH_DIAGNOSIS_COUNT_,
 };
 
@@ -124,7 +124,8 @@ struct skm_auth_writer {
 	bool is_bad;
 };
 void skm_auth_write_begin(struct skm_auth_writer *writer, uint8_t code);
-void skm_auth_write_bytes(struct skm_auth_writer *writer, enum skm_auth_tag tag, const void *data, size_t len);
+void skm_auth_write_bytes(
+	struct skm_auth_writer *writer, enum skm_auth_tag tag, const void *data, size_t len);
 /* NULL and "" leave the field out. */
 void skm_auth_write_text(struct skm_auth_writer *writer, enum skm_auth_tag tag, const char *text);
 void skm_auth_write_number(struct skm_auth_writer *writer, enum skm_auth_tag tag, uint64_t value);
@@ -144,7 +145,8 @@ SKM_NODISCARD int skm_auth_packet_parse(const uint8_t *buf, size_t len, struct s
 int skm_auth_packet_text(
 	const struct skm_auth_packet *packet, enum skm_auth_tag tag, char *ret_text, size_t size);
 /* `fallback` when it is not there. */
-uint64_t skm_auth_packet_number(const struct skm_auth_packet *packet, enum skm_auth_tag tag, uint64_t fallback);
+uint64_t skm_auth_packet_number(
+	const struct skm_auth_packet *packet, enum skm_auth_tag tag, uint64_t fallback);
 
 /* ---- the client's side ---- */
 

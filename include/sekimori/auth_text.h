@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a person reads at the login screen, in Japanese and English, and ASCII only where the screen cannot draw
- * kanji. A prompt never holds the word "password" (SDDM would answer it with the login password) and is at most
- * 54 columns wide. Pure, libc only: linked into the module. */
+/* What a person reads at the login screen, in Japanese and English, and ASCII only where the screen cannot
+ * draw kanji. A prompt never holds the word "password" (SDDM would answer it with the login password) and is
+ * at most 54 columns wide. Pure, libc only: linked into the module. */
 #ifndef SEKIMORI_AUTH_TEXT_H
 #define SEKIMORI_AUTH_TEXT_H
 
@@ -13,15 +13,16 @@ enum skm_auth_text {
 	SKM_AUTH_TEXT_SPLIT_PROMPT, /* one field for login password and code */
 	SKM_AUTH_TEXT_WRONG,
 	SKM_AUTH_TEXT_REPLAYED,
-	SKM_AUTH_TEXT_LOCKED,	    /* number: tries; number2: minutes, rounded up */
+	SKM_AUTH_TEXT_LOCKED, /* number: tries; number2: minutes, rounded up */
 	SKM_AUTH_TEXT_CLOCK,
-	SKM_AUTH_TEXT_RECOVERY_USED,/* accepted with a recovery or substitute code; number: codes left */
-	SKM_AUTH_TEXT_GRACE,	    /* date: enrol by */
+	SKM_AUTH_TEXT_RECOVERY_USED, /* accepted with a recovery or substitute code; number: codes left */
+	SKM_AUTH_TEXT_GRACE,	     /* date: enrol by */
 	SKM_AUTH_TEXT_UNENROLLED,
 	SKM_AUTH_TEXT_NOT_A_CODE,
-	SKM_AUTH_TEXT_SAME_ANSWER,  /* the program answered with the password: it cannot ask a second question */
-	SKM_AUTH_TEXT_DAMAGED,	    /* call the IT section */
-	SKM_AUTH_TEXT_UNAVAILABLE,  /* the verification service does not answer: call the IT section */
+	SKM_AUTH_TEXT_SAME_ANSWER, /* the program answered with the password: it cannot ask a second question
+				    */
+	SKM_AUTH_TEXT_DAMAGED,	   /* call the IT section */
+	SKM_AUTH_TEXT_UNAVAILABLE, /* the verification service does not answer: call the IT section */
 	SKM_AUTH_TEXT_GENERIC,
 	SKM_AUTH_TEXT_COUNT_,
 };

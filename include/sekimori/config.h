@@ -17,7 +17,12 @@
 
 enum skm_mode { SKM_MODE_ENFORCE, SKM_MODE_AUDIT, SKM_MODE_COUNT_ };
 /* Of whom is a second factor required, once the PAM stack asks for one? */
-enum skm_mfa_require { SKM_MFA_REQUIRE_ALL, SKM_MFA_REQUIRE_ENROLLED, SKM_MFA_REQUIRE_GROUPS, SKM_MFA_REQUIRE_COUNT_ };
+enum skm_mfa_require {
+	SKM_MFA_REQUIRE_ALL,
+	SKM_MFA_REQUIRE_ENROLLED,
+	SKM_MFA_REQUIRE_GROUPS,
+	SKM_MFA_REQUIRE_COUNT_
+};
 #define SKM_MFA_GROUPS_MAX 16
 #define SKM_GROUP_NAME_BYTES 33
 enum skm_language { SKM_LANGUAGE_JA, SKM_LANGUAGE_EN, SKM_LANGUAGE_COUNT_ };
@@ -52,21 +57,22 @@ struct skm_config {
 		enum skm_mfa_require require;
 		uint8_t group_count;
 		char groups[SKM_MFA_GROUPS_MAX][SKM_GROUP_NAME_BYTES];
-		/* mfa.grace_until, a date: until then those who are not enrolled pass with a reminder. UNIX time of
-		 * the first second after it; 0 = none. At most 366 days ahead, as audit_until. */
+		/* mfa.grace_until, a date: until then those who are not enrolled pass with a reminder. UNIX
+		 * time of the first second after it; 0 = none. At most 366 days ahead, as audit_until. */
 		int64_t grace_until_sec;
-		uint32_t free_tries;	/* 1 to 100, default 5 */
-		uint32_t delay_sec;	/* mfa.delay, 1 s to 1 h, default 15min: the wait after the last free try, doubled by
-					   each further failure … */
-		uint32_t delay_max_sec; /* mfa.delay_max, … up to this, 1 s to 1 day, default 4h */
-		uint8_t window_steps;	/* mfa.window, 0 to 2, default 1 */
+		uint32_t free_tries; /* 1 to 100, default 5 */
+		uint32_t delay_sec; /* mfa.delay, 1 s to 1 h, default 15min: the wait after the last free try,
+				       doubled by each further failure … */
+		uint32_t delay_max_sec;	 /* mfa.delay_max, … up to this, 1 s to 1 day, default 4h */
+		uint8_t window_steps;	 /* mfa.window, 0 to 2, default 1 */
 		uint8_t drift_max_steps; /* mfa.drift_max, 0 to 10, default 4 */
-		uint8_t look_ahead;	/* mfa.look_ahead, 1 to 10, default 5 */
-		unsigned algorithms;	/* mfa.algorithms, bits 1 << enum skm_otp_algorithm; default sha256, sha512 */
-		bool self_enrol;	/* mfa.self_enrol, "yes" (default) or "no": who has no record may make their first one
-					   themselves */
+		uint8_t look_ahead;	 /* mfa.look_ahead, 1 to 10, default 5 */
+		unsigned algorithms;	 /* mfa.algorithms, bits 1 << enum skm_otp_algorithm; default sha256,
+					    sha512 */
+		bool self_enrol; /* mfa.self_enrol, "yes" (default) or "no": who has no record may make their
+				    first one themselves */
 		uint8_t substitute_days_max; /* mfa.substitute_days_max, 1 to 7, default 7 */
-		char issuer[65];	/* mfa.issuer, default "Sekimori": how apps name the account */
+		char issuer[65];	     /* mfa.issuer, default "Sekimori": how apps name the account */
 		bool has_escrow_key;
 		uint8_t escrow_key[32]; /* mfa.escrow_key, 64 hex digits: the offline public key */
 	} mfa;

@@ -36,21 +36,21 @@ enum skm_event {
 				     they had been left */
 	/* --- stream "auth" --- */
 	SKM_EVENT_AUTH_OK,
-	SKM_EVENT_AUTH_FAIL,	   /* wrong, not a code, unknown person, not enrolled */
-	SKM_EVENT_AUTH_LOCKED,	   /* an attempt while waiting; the first after each failure, then counted */
-	SKM_EVENT_AUTH_REPLAY,	   /* a used code */
-	SKM_EVENT_AUTH_CLOCK,	   /* the clock stands before the last accepted code */
-	SKM_EVENT_AUTH_ERROR,	   /* record or state unreadable, wrong key, cannot be stored: refused */
-	SKM_EVENT_AUTH_DEGRADED,   /* found and mended: slot lost, state rebuilt, state kept on /run */
-	SKM_EVENT_AUTH_DENIED,	   /* somebody asked for another person, or without the role */
+	SKM_EVENT_AUTH_FAIL,	 /* wrong, not a code, unknown person, not enrolled */
+	SKM_EVENT_AUTH_LOCKED,	 /* an attempt while waiting; the first after each failure, then counted */
+	SKM_EVENT_AUTH_REPLAY,	 /* a used code */
+	SKM_EVENT_AUTH_CLOCK,	 /* the clock stands before the last accepted code */
+	SKM_EVENT_AUTH_ERROR,	 /* record or state unreadable, wrong key, cannot be stored: refused */
+	SKM_EVENT_AUTH_DEGRADED, /* found and mended: slot lost, state rebuilt, state kept on /run */
+	SKM_EVENT_AUTH_DENIED,	 /* somebody asked for another person, or without the role */
 	SKM_EVENT_SUBSTITUTE_ISSUED,
 	SKM_EVENT_SUBSTITUTE_USED, /* a recovery code or a substitute code was accepted */
 	SKM_EVENT_MFA_ENROLLED,	   /* a token was added */
 	SKM_EVENT_MFA_DISABLED,	   /* a token or the whole record was removed */
 	SKM_EVENT_MFA_UNLOCKED,
-	SKM_EVENT_MFA_RECOVERY,	   /* recovery codes were issued anew */
+	SKM_EVENT_MFA_RECOVERY, /* recovery codes were issued anew */
 	SKM_EVENT_MFA_RESYNCED,
-	SKM_EVENT_CLOCK_JUMP,	   /* the wall clock moved against the boot clock; detail says how far */
+	SKM_EVENT_CLOCK_JUMP, /* the wall clock moved against the boot clock; detail says how far */
 	SKM_EVENT_COUNT_,
 };
 

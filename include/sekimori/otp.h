@@ -18,8 +18,8 @@ enum skm_otp_algorithm { SKM_OTP_SHA256, SKM_OTP_SHA512, SKM_OTP_SHA1, SKM_OTP_A
 struct skm_otp_parameters {
 	enum skm_otp_type type;
 	enum skm_otp_algorithm algorithm;
-	uint8_t digits;	     /* 6 or 8 */
-	uint8_t period_sec;  /* TOTP: 30 or 60; HOTP: 0 */
+	uint8_t digits;	    /* 6 or 8 */
+	uint8_t period_sec; /* TOTP: 30 or 60; HOTP: 0 */
 };
 
 /* 0 or -EINVAL. */
@@ -52,8 +52,8 @@ struct skm_otpauth {
 /* Always writes issuer (as prefix and as parameter), algorithm, digits, and period or counter;
  * percent-encodes all that is not unreserved (RFC 3986). 0, -EINVAL, -ENOBUFS. */
 SKM_NODISCARD int skm_otpauth_format(const struct skm_otpauth *otpauth, char *ret_uri, size_t size);
-/* Takes what the wiki allows; absent parameters get the wiki's defaults (SHA1, 6, 30). 0; -EBADMSG for what is
- * no such URI; -ENOTSUP for what we do not do (digits 7, period 15, MD5); -ERANGE for a secret that is too
+/* Takes what the wiki allows; absent parameters get the wiki's defaults (SHA1, 6, 30). 0; -EBADMSG for what
+ * is no such URI; -ENOTSUP for what we do not do (digits 7, period 15, MD5); -ERANGE for a secret that is too
  * short or long. */
 SKM_NODISCARD int skm_otpauth_parse(const char *uri, struct skm_otpauth *ret_otpauth);
 

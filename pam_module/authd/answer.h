@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a person typed, read generously: full-width digits and letters, any case, blanks (also U+3000) and every
- * kind of hyphen, also the long vowel mark that a Japanese keyboard gives for one. Pure. */
+/* What a person typed, read generously: full-width digits and letters, any case, blanks (also U+3000) and
+ * every kind of hyphen, also the long vowel mark that a Japanese keyboard gives for one. Pure. */
 #ifndef SKM_ANSWER_H
 #define SKM_ANSWER_H
 

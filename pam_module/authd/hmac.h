@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HMAC for one-time codes: SHA-256 and SHA-512 from libsodium (hmac.c), SHA-1 from nettle (hmac_sha1.c). Any
- * length of key: libsodium's one-shot functions take exactly 32 bytes, so the init/update/final form is used. */
+ * length of key: libsodium's one-shot functions take exactly 32 bytes, so the init/update/final form is used.
+ */
 #ifndef SKM_HMAC_H
 #define SKM_HMAC_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* RFC 4226, 5.3: the code of one counter value; RFC 6238, 4: the counter value (time step) of a time. Pure. */
+/* RFC 4226, 5.3: the code of one counter value; RFC 6238, 4: the counter value (time step) of a time. Pure.
+ */
 #ifndef SKM_OTP_CODE_H
 #define SKM_OTP_CODE_H
 

@@ -2,8 +2,9 @@
 /* One person's second factor. Two values that live in two files (store.h):
  *   skm_person        what an administrator or an enrolment changes: secrets, hashes. Rewritten whole.
  *   skm_person_state  what every login changes: last steps, counters. Rewritten in place.
- * `generation` grows with every rewrite of the person; a state with a greater one than its person shows that an
- * older person was put back. Codecs are pure, strict, and of fixed size, so that a file's length says nothing. */
+ * `generation` grows with every rewrite of the person; a state with a greater one than its person shows that
+ * an older person was put back. Codecs are pure, strict, and of fixed size, so that a file's length says
+ * nothing. */
 #ifndef SKM_PERSON_H
 #define SKM_PERSON_H
 
@@ -52,17 +53,17 @@ struct skm_person {
 };
 
 struct skm_token_state {
-	uint8_t id;	      /* of the token; 0 = empty place */
-	uint64_t last;	      /* TOTP: last accepted time step; HOTP: next counter that may be accepted */
-	int32_t drift_steps;  /* TOTP: the token's clock is that many steps ahead */
+	uint8_t id;	     /* of the token; 0 = empty place */
+	uint64_t last;	     /* TOTP: last accepted time step; HOTP: next counter that may be accepted */
+	int32_t drift_steps; /* TOTP: the token's clock is that many steps ahead */
 };
 
 /* Consecutive failures of one way in. See throttle.h. */
 struct skm_throttle {
-	uint32_t failures;	  /* a reserved attempt counts as one until it is settled */
-	uint8_t boot_id[16];	  /* of the last failure */
-	uint64_t boottime_usec;	  /* of the last failure */
-	int64_t realtime_sec;	  /* of the last failure */
+	uint32_t failures;	/* a reserved attempt counts as one until it is settled */
+	uint8_t boot_id[16];	/* of the last failure */
+	uint64_t boottime_usec; /* of the last failure */
+	int64_t realtime_sec;	/* of the last failure */
 };
 
 /* Who asked: separate counters, so that malware in a session cannot lock the console. */
@@ -82,21 +83,23 @@ struct skm_person_state {
 #define SKM_PERSON_ENCODED_BYTES 2048
 #define SKM_PERSON_STATE_ENCODED_BYTES 512
 void skm_person_encode(const struct skm_person *person, uint8_t ret_buf[SKM_PERSON_ENCODED_BYTES]);
-/* 0 or -EBADMSG (a number out of its range, text without end, padding that is not zero, two tokens of one id).
+/* 0 or -EBADMSG (a number out of its range, text without end, padding that is not zero, two tokens of one
+ * id).
  */
-SKM_NODISCARD int skm_person_decode(const uint8_t buf[SKM_PERSON_ENCODED_BYTES], struct skm_person *ret_person);
+SKM_NODISCARD int skm_person_decode(
+	const uint8_t buf[SKM_PERSON_ENCODED_BYTES], struct skm_person *ret_person);
 void skm_person_state_encode(
 	const struct skm_person_state *state, uint8_t ret_buf[SKM_PERSON_STATE_ENCODED_BYTES]);
 SKM_NODISCARD int skm_person_state_decode(
 	const uint8_t buf[SKM_PERSON_STATE_ENCODED_BYTES], struct skm_person_state *ret_state);
 
 /* Brings a state into line with a person that was rewritten: places for new tokens (last = nothing accepted
- * yet, or the HOTP token's first counter), none for tokens that are gone, a new recovery series begins unused.
- * Keeps everything else. */
+ * yet, or the HOTP token's first counter), none for tokens that are gone, a new recovery series begins
+ * unused. Keeps everything else. */
 void skm_person_state_follow(const struct skm_person *person, struct skm_person_state *state);
-/* The state of a person whose state was lost: nothing that could have been used before is accepted again. TOTP:
- * only steps after those of now + window; HOTP: refused until resync (last = UINT64_MAX); recovery codes and
- * substitute code: used; both throttles as after the last free try. */
+/* The state of a person whose state was lost: nothing that could have been used before is accepted again.
+ * TOTP: only steps after those of now + window; HOTP: refused until resync (last = UINT64_MAX); recovery
+ * codes and substitute code: used; both throttles as after the last free try. */
 void skm_person_state_strictest(const struct skm_person *person, const struct skm_timestamp *now,
 	const uint8_t boot_id[16], uint32_t free_tries, struct skm_person_state *ret_state);
 /* Wipes. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Recovery codes (代用コード): NIST SP 800-63B, 3.1.2 look-up secrets, numbered, hashed with Argon2id (one hash
- * an attempt), used once. Depend on no clock and no network. */
+/* Recovery codes (代用コード): NIST SP 800-63B, 3.1.2 look-up secrets, numbered, hashed with Argon2id (one
+ * hash an attempt), used once. Depend on no clock and no network. */
 #ifndef SKM_RECOVERY_H
 #define SKM_RECOVERY_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Secrets at rest: crypto_secretbox under the machine key, and crypto_box_seal for the escrow. The only file of
- * authd besides hmac.c and recovery.c that knows libsodium. */
+/* Secrets at rest: crypto_secretbox under the machine key, and crypto_box_seal for the escrow. The only file
+ * of authd besides hmac.c and recovery.c that knows libsodium. */
 #ifndef SKM_SEAL_H
 #define SKM_SEAL_H
 
@@ -10,7 +10,7 @@
 
 #define SKM_KEY_BYTES 32
 #define SKM_KEY_ID_BYTES 8
-#define SKM_KEY_PATH "/etc/sekimori/machine.key" /* root, 0600: 64 hex digits and a newline */
+#define SKM_KEY_PATH "/etc/sekimori/machine.key"  /* root, 0600: 64 hex digits and a newline */
 #define SKM_KEY_CREDENTIAL "sekimori-machine-key" /* in $CREDENTIALS_DIRECTORY: goes before the file */
 
 /* Starts libsodium. Must come first. 0 or -EIO. */
@@ -41,12 +41,13 @@ void skm_seal(const struct skm_key *key, enum skm_seal_purpose purpose, const ui
 SKM_NODISCARD int skm_unseal(const struct skm_key *key, enum skm_seal_purpose purpose, const uint8_t *box,
 	size_t box_len, uint8_t *ret_text);
 
-/* Escrow: anybody can seal to the offline key, only its holder can open. Public and secret keys are 32 bytes. */
+/* Escrow: anybody can seal to the offline key, only its holder can open. Public and secret keys are 32 bytes.
+ */
 #define SKM_ESCROW_OVERHEAD 48
 void skm_escrow_seal(const uint8_t public_key[32], const uint8_t *text, size_t len, uint8_t *ret_box);
 /* 0 or SKM_SEAL_DAMAGED. */
-SKM_NODISCARD int skm_escrow_open(const uint8_t public_key[32], const uint8_t secret_key[32], const uint8_t *box,
-	size_t box_len, uint8_t *ret_text);
+SKM_NODISCARD int skm_escrow_open(const uint8_t public_key[32], const uint8_t secret_key[32],
+	const uint8_t *box, size_t box_len, uint8_t *ret_text);
 void skm_escrow_keypair(uint8_t ret_public[32], uint8_t ret_secret[32]);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The files under /var/lib/sekimori/mfa (0700 root): UID.person (sealed, replaced whole: temporary file, fsync,
- * rename, fsync of the folder) and UID.state (two sealed slots of 4,096 bytes each, preallocated, written in
- * turn in place with fdatasync: no space is needed for a login, and a torn write leaves the other slot).
- * File names are made of numbers alone.
+/* The files under /var/lib/sekimori/mfa (0700 root): UID.person (sealed, replaced whole: temporary file,
+ * fsync, rename, fsync of the folder) and UID.state (two sealed slots of 4,096 bytes each, preallocated,
+ * written in turn in place with fdatasync: no space is needed for a login, and a torn write leaves the other
+ * slot). File names are made of numbers alone.
  *
  * While a state cannot be written (EROFS, EIO, ENOSPC), its place is taken by the same file in the fallback
  * folder on /run, which lasts until the next boot; of the two the greater revision counts. */
@@ -36,12 +36,13 @@ struct skm_store;
 
 struct skm_store_options {
 	const char *folder, *fallback_folder;
-	const struct skm_store_ops *ops;	/* outlives the store */
-	const struct skm_key *key;		/* NULL = there is none; outlives the store */
-	uint8_t machine[SKM_MACHINE_ID_BYTES];	/* of this machine */
-	const uint8_t *escrow_public_key;	/* 32 bytes or NULL: then UID.escrow is written beside each person */
+	const struct skm_store_ops *ops;       /* outlives the store */
+	const struct skm_key *key;	       /* NULL = there is none; outlives the store */
+	uint8_t machine[SKM_MACHINE_ID_BYTES]; /* of this machine */
+	const uint8_t
+		*escrow_public_key; /* 32 bytes or NULL: then UID.escrow is written beside each person */
 	uint8_t boot_id[16];
-	uint32_t free_tries;			/* for a state that has to be made anew */
+	uint32_t free_tries; /* for a state that has to be made anew */
 };
 /* No IO yet. 0 or -ENOMEM. */
 SKM_NODISCARD int skm_store_new(const struct skm_store_options *options, struct skm_store **ret_store);
@@ -60,11 +61,12 @@ struct skm_store *skm_store_free(struct skm_store *store);
 #define SKM_STORE_NOTE_FALLBACK 4u	/* the state on /run is in use */
 
 /* Reads person and state. Does the same reads for uids without files (a decoy), so that time does not tell.
- * 0; SKM_STORE_…; -errno. *ret_notes is always set. The state follows the person (skm_person_state_follow). */
+ * 0; SKM_STORE_…; -errno. *ret_notes is always set. The state follows the person (skm_person_state_follow).
+ */
 SKM_NODISCARD int skm_store_load(struct skm_store *store, uint32_t uid, const struct skm_timestamp *now,
 	struct skm_person *ret_person, struct skm_person_state *ret_state, unsigned *ret_notes);
-/* A decoy for people without a record: the same reads and writes on a file that belongs to nobody, so that the
- * work is the same. The result is thrown away; errors are not told. */
+/* A decoy for people without a record: the same reads and writes on a file that belongs to nobody, so that
+ * the work is the same. The result is thrown away; errors are not told. */
 void skm_store_load_decoy(struct skm_store *store, const struct skm_timestamp *now,
 	struct skm_person *ret_person, struct skm_person_state *ret_state);
 void skm_store_save_decoy(struct skm_store *store, struct skm_person_state *state);
@@ -73,8 +75,8 @@ void skm_store_save_decoy(struct skm_store *store, struct skm_person_state *stat
  * code must not be accepted on the strength of it. -errno: nowhere; nothing may be accepted. */
 #define SKM_STORE_FELL_BACK 1
 SKM_NODISCARD int skm_store_save_state(struct skm_store *store, uint32_t uid, struct skm_person_state *state);
-/* Stores a person durably, generation + 1, and a state that follows. 0 or -errno (then the old person stands).
- * SKM_STORE_WRONG_KEY without a key. */
+/* Stores a person durably, generation + 1, and a state that follows. 0 or -errno (then the old person
+ * stands). SKM_STORE_WRONG_KEY without a key. */
 SKM_NODISCARD int skm_store_save_person(
 	struct skm_store *store, struct skm_person *person, struct skm_person_state *state);
 /* Removes person, state and escrow, durably, in this order: a cut in between leaves nobody half enrolled. 0,

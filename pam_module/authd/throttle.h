@@ -2,9 +2,9 @@
 /* How often a person may be wrong. RFC 4226, 7.3; NIST SP 800-63B, 3.2.2. Free tries, then a wait after each
  * failure that doubles up to a limit, released by itself.
  *
- * Within one boot the wait is measured on CLOCK_BOOTTIME, so setting the clock changes nothing. After a restart
- * the wall clock counts, but never against the person for longer than the wait itself since power-on: a clock
- * that stands before the failure means waiting again, from the start of this boot. Pure. */
+ * Within one boot the wait is measured on CLOCK_BOOTTIME, so setting the clock changes nothing. After a
+ * restart the wall clock counts, but never against the person for longer than the wait itself since power-on:
+ * a clock that stands before the failure means waiting again, from the start of this boot. Pure. */
 #ifndef SKM_THROTTLE_H
 #define SKM_THROTTLE_H
 

@@ -25,9 +25,9 @@
 #define SKM_PAM_PATIENCE_MS 3000 /* for all that is asked of authd in one call, on CLOCK_MONOTONIC */
 #define SKM_PAM_ANSWER_MAX 512	 /* bytes; a longer answer is no code */
 
-/* PAM code and text of an outcome. Every outcome that is not OK or NOT_REQUIRED, and every error, is a failure:
- * never PAM_SUCCESS, never PAM_IGNORE, never PAM_AUTHINFO_UNAVAIL (GDM and kscreenlocker would drop the method).
- * `outcome` is enum skm_auth_outcome or a negative errno. Pure. */
+/* PAM code and text of an outcome. Every outcome that is not OK or NOT_REQUIRED, and every error, is a
+ * failure: never PAM_SUCCESS, never PAM_IGNORE, never PAM_AUTHINFO_UNAVAIL (GDM and kscreenlocker would drop
+ * the method). `outcome` is enum skm_auth_outcome or a negative errno. Pure. */
 int skm_pam_code(int outcome);
 enum skm_auth_text skm_pam_text(int outcome);
 
