@@ -26,6 +26,8 @@
 
 #define LOOK_AGAIN_MS 50u /* several events of one device are one look */
 #define LOG_RETRY_MS 5000u
+#define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
+#define RETRY_MAX_MS 64000u
 
 static const char *const role_groups[] = {
 	"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver", "sekimori-admin"};
@@ -50,8 +52,9 @@ struct agent {
 	struct skm_control_server *control;
 	int signal_fd, mounts_fd, clock_fd;
 	struct skm_source *signals, *mounts, *clock_changes;
-	struct skm_source *look_again, *reconcile, *watchdog, *log_retry;
+	struct skm_source *look_again, *reconcile, *watchdog, *log_retry, *retry;
 	bool look_again_is_armed;
+	uint64_t retry_ms; /* 0 = not armed */
 };
 
 /* ---- records
@@ -250,6 +253,17 @@ static int on_look_again(struct skm_source *source, uint32_t events, void *user)
 	return 0;
 }
 
+static int on_retry(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct agent *agent = user;
+	skm_gatekeeper_retry(agent->gatekeeper);
+	agent->retry_ms = agent->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : agent->retry_ms * 2;
+	skm_timer_arm(agent->retry, agent->retry_ms, 0);
+	return 0;
+}
+
 static int on_reconcile(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
@@ -351,6 +365,11 @@ static int after_round(void *user)
 		skm_timer_arm(agent->look_again, LOOK_AGAIN_MS, 0);
 		agent->look_again_is_armed = true;
 	}
+	bool has_failed = skm_gatekeeper_has_failed(agent->gatekeeper);
+	if (has_failed == (agent->retry_ms > 0))
+		return 0;
+	agent->retry_ms = has_failed ? RETRY_FIRST_MS : 0;
+	skm_timer_arm(agent->retry, agent->retry_ms, 0);
 	return 0;
 }
 
@@ -417,6 +436,8 @@ static int open_timers(struct agent *agent)
 		r = skm_loop_add_timer(agent->loop, CLOCK_BOOTTIME, on_reconcile, agent, &agent->reconcile);
 	if (r == 0)
 		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_nothing, agent, &agent->log_retry);
+	if (r == 0)
+		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_retry, agent, &agent->retry);
 	if (r == 0)
 		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_watchdog, agent, &agent->watchdog);
 	if (r < 0)

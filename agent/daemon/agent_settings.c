@@ -8,6 +8,8 @@
 #include "sekimori/io.h"
 
 #define DEVICES_LIST_BYTES 16384
+/* Somebody waits at a passphrase prompt, and without a keyboard there is no other way in. */
+#define EARLY_RECONCILE_SEC 10
 
 struct skm_settings *skm_settings_free(struct skm_settings *settings)
 {
@@ -94,6 +96,7 @@ int skm_settings_early(const char *devices_path, struct skm_settings **ret_setti
 	int r = skm_config_default(&config);
 	if (r < 0)
 		return r;
+	config->usb.reconcile_sec = EARLY_RECONCILE_SEC;
 	SKM_CLEANUP(skm_free) char *text = calloc(1, DEVICES_LIST_BYTES);
 	size_t len = 0;
 	if (text && skm_file_read_at(AT_FDCWD, devices_path, text, DEVICES_LIST_BYTES, &len) == 0) {

@@ -6,8 +6,8 @@
 #ifndef SEKIMORI_CONTROL_SERVER_H
 #define SEKIMORI_CONTROL_SERVER_H
 
-#include "sekimori/loop.h"
 #include "sekimori/control.h"
+#include "sekimori/loop.h"
 
 #define SKM_CONTROL_PATIENCE_MS 5000
 #define SKM_CONTROL_CONNECTIONS_PER_UID 8

@@ -251,6 +251,10 @@ bool skm_enforcer_is_satisfied(const struct skm_device *description, const struc
 		return !live->is_authorized;
 	if (!live->is_authorized)
 		return false;
+	/* The kernel reports success for a device that did not take its configuration (usb_authorize_device):
+	 * it is authorised, and nothing of it works. */
+	if (live->interface_count == 0 && description->interface_count > 0)
+		return false;
 	for (unsigned i = 0; i < live->interface_count; i++) {
 		const struct skm_usb_interface *interface = &live->interfaces[i].interface;
 		if (live->interfaces[i].is_authorized != skm_decision_allows(decision, description,
@@ -319,10 +323,14 @@ static int open_interfaces(const struct session *session, const struct skm_devic
 		}
 	}
 	/* An interface may have been opened by another hand and never probed. */
-	for (unsigned i = 0; i < live->interface_count; i++)
-		if (is_new[i] && !live->interfaces[i].has_driver)
-			(void)session->ops->probe(
-				session->ops->user, names[i]); /* that nobody wants it is no failure */
+	for (unsigned i = 0; i < live->interface_count; i++) {
+		if (!is_new[i] || live->interfaces[i].has_driver)
+			continue;
+		int r = session->ops->probe(
+			session->ops->user, names[i]); /* 0 also when no driver wants it */
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -253,6 +253,7 @@ static void on_first_look(
 {
 	entry->device = result->device;
 	entry->is_described = true;
+	entry->has_failed = false;
 	entry->configuration = result->live.configuration;
 	judge(gatekeeper, entry);
 	bool is_refused_and_open = entry->decision.verdict == SKM_VERDICT_DENY && result->live.is_authorized;
@@ -276,6 +277,14 @@ static void correct(
 	submit(gatekeeper, entry, SKM_JOB_APPLY);
 }
 
+static void on_success(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
+{
+	entry->state = SKM_DEVICE_STATE_SETTLED;
+	if (entry->has_failed)
+		record_decision(gatekeeper, entry, "done after it had failed");
+	entry->has_failed = false;
+}
+
 static void on_later_look(
 	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
@@ -295,14 +304,17 @@ static void on_later_look(
 		return;
 	plan_of(entry, &plan);
 	if (!skm_enforcer_is_satisfied(&entry->device, &plan, &result->live)) {
-		correct(gatekeeper, entry, &result->live);
+		if (entry->has_failed)
+			submit(gatekeeper, entry, SKM_JOB_APPLY); /* our own deed is still to be done */
+		else
+			correct(gatekeeper, entry, &result->live);
 	} else {
 		if (result->live.configuration != entry->configuration && entry->configuration != 0 &&
 			result->live.configuration != 0)
 			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_LOGGED,
 				"its configuration was changed from %u to %u by another hand; what was refused stays closed",
 				entry->configuration, result->live.configuration);
-		entry->state = SKM_DEVICE_STATE_SETTLED;
+		on_success(gatekeeper, entry);
 	}
 	entry->configuration = result->live.configuration;
 }
@@ -314,16 +326,17 @@ static void on_failure(
 	if (result->code == -ETIMEDOUT) {
 		bool was_hung = entry->state == SKM_DEVICE_STATE_HUNG;
 		entry->state = SKM_DEVICE_STATE_HUNG;
-		if (!was_hung)
+		if (!was_hung && !entry->has_failed)
 			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_HUNG, SKM_OUTCOME_ERROR,
 				"%s did not come back in time", deed);
+		entry->has_failed = true;
 		return;
 	}
-	bool had_failed = entry->state == SKM_DEVICE_STATE_FAILED;
 	entry->state = SKM_DEVICE_STATE_FAILED;
-	if (!had_failed)
+	if (!entry->has_failed)
 		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_ERROR, "%s failed: %s",
 			deed, strerrordesc_np(-result->code));
+	entry->has_failed = true;
 }
 
 static void on_applied(
@@ -331,7 +344,7 @@ static void on_applied(
 {
 	switch (result->code) {
 	case 0:
-		entry->state = SKM_DEVICE_STATE_SETTLED;
+		on_success(gatekeeper, entry);
 		entry->configuration = result->live.configuration;
 		break;
 	case SKM_ENFORCER_MISMATCH:
@@ -342,9 +355,11 @@ static void on_applied(
 		break;
 	case SKM_ENFORCER_CONTROLLER_OPEN:
 		report_controller(gatekeeper, result);
-		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
-			"not opened: its controller would open every interface");
+		if (!entry->has_failed)
+			record_device(gatekeeper, entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
+				"not opened: its controller would open every interface");
 		entry->state = SKM_DEVICE_STATE_FAILED;
+		entry->has_failed = true;
 		break;
 	default:
 		on_failure(gatekeeper, entry, result);
@@ -493,6 +508,23 @@ void skm_gatekeeper_look_again(struct skm_gatekeeper *gatekeeper)
 {
 	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
 		if (entry->is_dirty && !entry->job_id && entry->state != SKM_DEVICE_STATE_HUNG)
+			submit(gatekeeper, entry, SKM_JOB_INSPECT);
+}
+
+bool skm_gatekeeper_has_failed(const struct skm_gatekeeper *gatekeeper)
+{
+	for (const struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->has_failed)
+			return true;
+	return false;
+}
+
+void skm_gatekeeper_retry(struct skm_gatekeeper *gatekeeper)
+{
+	bool may_retry_hung = skm_worker_pool_hung_count(gatekeeper->pool) < HUNG_WORKERS_MAX;
+	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->has_failed && !entry->job_id &&
+			(entry->state != SKM_DEVICE_STATE_HUNG || may_retry_hung))
 			submit(gatekeeper, entry, SKM_JOB_INSPECT);
 }
 

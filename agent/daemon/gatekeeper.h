@@ -5,9 +5,9 @@
  *   add ──► NEW ──inspect──► judge ──record──► apply ──► SETTLED ◄───────┐
  *                   │                                       │           │ as decided
  *                   │ no answer in time                     change, bind, reconcile
- *                   └────────► HUNG (closed)                  └─► inspect ┤
- *                                                                         │ not as decided:
- *                                                                         └ record, apply again
+ *                   └────────► HUNG (closed) ─┐               └─► inspect ┤
+ *            what was decided could not be done │                         │ not as decided:
+ *                     FAILED (closed) ──────────┴─ retry ─► inspect         └ record, apply again
  *
  * Order of record and deed: a refusal is enforced first and then recorded. A permission for work (keyboard,
  * mouse, hub, smart-card reader) does not wait for the disk. A permission for anything that can carry data
@@ -50,6 +50,10 @@ void skm_gatekeeper_start_is_over(struct skm_gatekeeper *gatekeeper);
 /* Looks again at the devices something was said about. True when there are any left to look at later. */
 void skm_gatekeeper_look_again(struct skm_gatekeeper *gatekeeper);
 bool skm_gatekeeper_has_dirty(const struct skm_gatekeeper *gatekeeper);
+/* Tries again what could not be done, so that a keyboard which was slow once does not wait for the next
+ * reconcile. The caller spaces the tries. */
+bool skm_gatekeeper_has_failed(const struct skm_gatekeeper *gatekeeper);
+void skm_gatekeeper_retry(struct skm_gatekeeper *gatekeeper);
 /* The log works again: devices that waited for it are judged again. */
 void skm_gatekeeper_log_resumed(struct skm_gatekeeper *gatekeeper);
 /* Checks and closes the kernel's gate; what was found open is recorded. */

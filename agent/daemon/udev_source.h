@@ -6,8 +6,8 @@
 #ifndef SEKIMORI_UDEV_SOURCE_H
 #define SEKIMORI_UDEV_SOURCE_H
 
-#include "sekimori/loop.h"
 #include "sekimori/device.h"
+#include "sekimori/loop.h"
 
 enum skm_usb_action { SKM_USB_ADD, SKM_USB_REMOVE, SKM_USB_CHANGE /* change, bind, unbind, move … */ };
 enum skm_usb_object {

@@ -372,3 +372,69 @@ Test(gatekeeper, a_hanging_device_is_recorded_once)
 	cr_expect_eq(report.state, SKM_DEVICE_STATE_HUNG);
 	close_fixture(fixture);
 }
+
+/* As long as a keyboard is not open although it may be, somebody cannot work. */
+Test(gatekeeper, a_keyboard_that_failed_once_is_tried_again)
+{
+	for (unsigned call = 1; call <= 40; call++) {
+		struct fixture *fixture = open_fixture();
+		use_rules(fixture, false);
+		fake_device_init(&fixture->fakes[0], "1-1", &fake_keyboard, 1);
+		fixture->fakes[0].fail_at = call;
+		tmpdir_write(fixture->root, "1\n", "devices/1-1/devnum");
+		say(fixture, SKM_USB_ADD, "1-1");
+		settle(fixture);
+		if (skm_gatekeeper_has_failed(fixture->gatekeeper)) {
+			cr_expect(!fixture->fakes[0].interfaces[0].has_driver, "call %u", call);
+			skm_gatekeeper_retry(fixture->gatekeeper);
+			settle(fixture);
+		}
+		cr_expect(fixture->fakes[0].interfaces[0].has_driver, "after call %u failed", call);
+		cr_expect(!skm_gatekeeper_has_failed(fixture->gatekeeper), "call %u", call);
+		close_fixture(fixture);
+	}
+}
+
+Test(gatekeeper, a_device_that_did_not_take_its_configuration_is_tried_again)
+{
+	struct fixture *fixture = open_fixture();
+	use_rules(fixture, false);
+	fake_device_init(&fixture->fakes[0], "1-1", &fake_keyboard, 1);
+	fixture->fakes[0].configuration = 9; /* none of its interfaces appears */
+	tmpdir_write(fixture->root, "1\n", "devices/1-1/devnum");
+	say(fixture, SKM_USB_ADD, "1-1");
+	settle(fixture);
+	for (int again = 0; again < 3; again++) {
+		EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_DEVICE_ERROR);
+		cr_expect(!fixture->fakes[0].authorized);
+		cr_expect(skm_gatekeeper_has_failed(fixture->gatekeeper));
+		skm_gatekeeper_retry(fixture->gatekeeper);
+		settle(fixture);
+	}
+	fixture->fakes[0].configuration = 1;
+	skm_gatekeeper_retry(fixture->gatekeeper);
+	settle(fixture);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_DEVICE_ERROR, SKM_EVENT_DEVICE_ALLOWED);
+	cr_expect(fixture->fakes[0].interfaces[0].has_driver);
+	close_fixture(fixture);
+}
+
+Test(gatekeeper, a_device_that_hung_once_is_tried_again)
+{
+	struct fixture *fixture = open_fixture();
+	use_rules(fixture, false);
+	skm_worker_pool_set_deadline(fixture->pool, 50);
+	fake_device_init(&fixture->fakes[0], "1-1", &fake_keyboard, 1);
+	fixture->fakes[0].hang_at = 2;
+	tmpdir_write(fixture->root, "1\n", "devices/1-1/devnum");
+	say(fixture, SKM_USB_ADD, "1-1");
+	settle(fixture);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_HUNG);
+	skm_worker_pool_set_deadline(fixture->pool, 20000);
+	skm_gatekeeper_retry(fixture->gatekeeper);
+	settle(fixture);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_HUNG, SKM_EVENT_DEVICE_ALLOWED);
+	cr_expect(fixture->fakes[0].interfaces[0].has_driver);
+	cr_expect(!skm_gatekeeper_has_failed(fixture->gatekeeper));
+	close_fixture(fixture);
+}

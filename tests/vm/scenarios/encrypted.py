@@ -3,6 +3,8 @@
 never bound, not even in the initramfs."""
 from __future__ import annotations
 
+import re
+
 from terminal import Setup, Terminal
 from usb import QemuDevice
 from waiting import Deadline, Timeout, wait_for
@@ -33,6 +35,10 @@ cryptsetup close cryptroot
 SETUP = Setup("encrypted", prepare=MOVE_ROOT, second_disk_mb=3072)
 
 
+def console(t: Terminal) -> str:
+    return t.vm.console_path.read_text(errors="replace")
+
+
 def boot(t: Terminal, *devices: QemuDevice) -> None:
     """Boots from the encrypted disk and types the passphrase on the USB keyboard, the only one there is, until it is taken:
     a key pressed before the question is asked is lost, as it is for a person."""
@@ -40,11 +46,14 @@ def boot(t: Terminal, *devices: QemuDevice) -> None:
     t.vm.power_off()
     for device in devices:
         device.plug_before_power_on()
-    seen = t.vm.console_path.read_text(errors="replace").count("QEMU USB Keyboard as")
+    before = len(console(t))
     t.vm.start(root="/dev/mapper/cryptroot", console="tty0", ps2_keyboard=False)
     # the kernel's word that a keyboard is there; without it there is no use in typing
-    wait_for(lambda: t.vm.console_path.read_text(errors="replace").count("QEMU USB Keyboard as") > seen,
-             "the keyboard in the initramfs", 300.0)
+    try:
+        wait_for(lambda: "QEMU USB Keyboard as" in console(t)[before:], "the keyboard in the initramfs", 300.0)
+    except Timeout as error:
+        about_usb = re.findall(r"^.*(?:usb|hub|hid|sekimori).*$", console(t)[before:], re.MULTILINE | re.IGNORECASE)
+        raise Timeout("\n".join([str(error), *about_usb[-40:]])) from error
     until = Deadline(600.0)
     while True:
         t.vm.type_text(PASSPHRASE + "\n")
