@@ -334,13 +334,16 @@ static int open_interfaces(const struct session *session, const struct skm_devic
 	return 0;
 }
 
-/* The kernel does not tell udev that a device or an interface was opened or closed; udev gives the device's
- * node
- * (/dev/bus/usb) to root alone unless all of it is open (conf/udev). So udev is asked to look again, when all
- * is done. That nobody listens is no failure. */
-static void tell_udev(const struct session *session, bool is_open)
+/* The kernel does not tell udev that a device or an interface was opened or closed, so udev is asked to look
+ * again when all is done, in the kernel's form "ACTION UUID KEY=VALUE" (sysfs-uevent). The value is our word
+ * on the device's node (/dev/bus/usb): it stays root's alone unless all of the device is open (conf/udev).
+ * "add", since the default rules give modes and groups for that action alone. That nobody listens is no
+ * failure. */
+static void tell_udev(const struct session *session, bool is_wholly_open)
 {
-	(void)session->ops->write(session->ops->user, session->device, "uevent", is_open ? "add" : "change");
+	(void)session->ops->write(session->ops->user, session->device, "uevent",
+		is_wholly_open ? "add 5e6b1a2c-7d0f-4a53-9c1e-2f8b6d40e917 SEKIMORI=open"
+			       : "change 5e6b1a2c-7d0f-4a53-9c1e-2f8b6d40e917 SEKIMORI=closed");
 }
 
 static int apply(const struct session *session, const struct skm_device *description,
@@ -391,7 +394,7 @@ int skm_enforcer_apply(const struct skm_device_ops *ops, int device, const struc
 		live = now;
 	}
 	if (!is_gone(r))
-		tell_udev(&session, live.is_authorized);
+		tell_udev(&session, r == 0 && decision->verdict == SKM_VERDICT_ALLOW);
 	*ret_live = live;
 	return is_gone(r) ? SKM_ENFORCER_GONE : r;
 }

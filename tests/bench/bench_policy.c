@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /* usage: bench_policy ROWS
  * A register of ROWS sticks of one model that differ in serial, the way an office has them: how long it takes
- * to read it, to compile it and to judge by it. Prints one JSON object. A judgement takes about as long as
- * two readings of the clock, so they are timed in batches; the median batch counts, which a busy machine does
- * not move. */
+ * to read it, to compile it and to judge by it. A judgement is what the agent does with a device: from its
+ * raw descriptors (parsed and hashed) to the decision. Prints one JSON object. Judgements are timed in
+ * batches; the median batch counts, which a busy machine does not move. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "device_ops.h"
 #include "policy.h"
 #include "sekimori/config.h"
 #include "sekimori/parse.h"
+#include "usb_descriptor.h"
 
 #define BATCHES 501u
 #define BATCH 200u
@@ -43,32 +45,42 @@ static char *make_register(unsigned rows, size_t *ret_len)
 	return text;
 }
 
-static void set_device(struct skm_device *device, unsigned number)
+/* A stick of two bulk endpoints. */
+static const uint8_t descriptors[] = {
+	18, 1, 0x00, 0x02, 0, 0, 0, 64, 0x81, 0x07, 0x81, 0x55, 0x00, 0x01, 1, 2, 3, 1, /* device */
+	9, 2, 32, 0, 1, 1, 0, 0x80, 100,						/* configuration */
+	9, 4, 0, 0, 2, 0x08, 0x06, 0x50, 0,						/* interface */
+	7, 5, 0x81, 2, 0x00, 0x02, 0, 7, 5, 0x02, 2, 0x00, 0x02, 0,			/* endpoints */
+};
+
+static void judge(const struct skm_policy *policy, const struct skm_device_ops *ops, const char *serial,
+	struct skm_decision *decision)
 {
-	(void)snprintf(device->serial, sizeof(device->serial), "4C530001%08u", number);
+	struct skm_device device = {.port = "1-2"};
+	skm_usb_descriptors_parse(descriptors, sizeof(descriptors), &device);
+	ops->hash(ops->user, descriptors, sizeof(descriptors), device.descriptor_hash);
+	memcpy(device.serial, serial, strlen(serial) + 1);
+	skm_policy_judge(policy, &device, &(struct skm_judge_context){0}, decision);
 }
 
 /* Median time of one judgement; devices of `first` to `first + span`, in an order that no cache can guess. */
 static uint64_t time_judgements(
 	const struct skm_policy *policy, unsigned first, unsigned span, unsigned *allowed)
 {
-	static struct skm_device devices[BATCH];
+	static char serials[BATCH][24];
 	static uint64_t times[BATCHES];
+	const struct skm_device_ops ops = skm_sysfs_ops("/sys");
 	uint32_t random = 12345;
 	for (unsigned batch = 0; batch < BATCHES; batch++) {
 		for (unsigned i = 0; i < BATCH; i++) {
 			random = random * 1664525u + 1013904223u;
-			devices[i] = (struct skm_device){.port = "1-2",
-				.vendor_id = 0x0781,
-				.product_id = 0x5581,
-				.interface_count = 1,
-				.interfaces = {{1, 0, 0x08, 0x06, 0x50}}};
-			set_device(&devices[i], first + (random >> 8) % span);
+			(void)snprintf(
+				serials[i], sizeof(serials[i]), "4C530001%08u", first + (random >> 8) % span);
 		}
 		uint64_t begin = now_nsec();
 		for (unsigned i = 0; i < BATCH; i++) {
 			struct skm_decision decision;
-			skm_policy_judge(policy, &devices[i], &(struct skm_judge_context){0}, &decision);
+			judge(policy, &ops, serials[i], &decision);
 			*allowed += decision.verdict == SKM_VERDICT_ALLOW;
 		}
 		times[batch] = (now_nsec() - begin) / BATCH;
