@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The line of one record. Every member is always there and in the same place (null = not known), so that a
  * column of a table means the same in every line; only what cannot exist is left out: the device of an event
- * without one, a count of nothing. The device is hostile input: each text has a budget of bytes after
- * escaping, and the budgets together with the longest fixed part fit the line, so that nothing a device says
- * can push a later member out. */
+ * without one, the person of an event that is about nobody's second factor, a count of nothing. What a device
+ * or a caller of the login says is hostile input: each text has a budget of bytes after escaping, and the
+ * budgets together with the longest fixed part fit the line, so that nothing they say can push a later member
+ * out. */
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "sekimori/json.h"
@@ -12,7 +15,8 @@
 #define OCSF_VERSION "1.7.0" /* the first with class 1010 and these activities: schema.ocsf.io/1.7.0 */
 #define CLASS_EVENT_LOG 1008
 #define CLASS_PERIPHERAL 1010
-#define CATEGORY_SYSTEM 1
+#define CLASS_AUTHENTICATION 3002
+#define CATEGORY_DIVISOR 1000 /* class_uid is category_uid * 1000 + the number in the category */
 #define NSEC_PER_USEC 1000
 
 /* Bytes after escaping. A name that is plain fits whole; what is escaped ("\u0001": six for one) may be cut.
@@ -29,6 +33,12 @@ enum {
 	SERIAL_MAX = 126 * 6, /* the longest that USB knows, each unit escaped: the serial number is what
 				 tells two apart */
 	PORT_MAX = 64,
+	SUBJECT_MAX = 128 * 6, /* whole, whatever it is made of: it says whose record this is */
+	SERVICE_MAX = 192,
+	TTY_MAX = 192,
+	HOST_MAX = 384,
+	RUSER_MAX = 384,
+	TOKEN_MAX = 192,
 	OBJECT_MAX = 384,
 	DETAIL_MAX = 768,
 	STREAM_MAX = 16,
@@ -48,37 +58,66 @@ _Static_assert(FIXED_MAX + TERMINAL_MAX + SECTION_MAX + 3 * USER_MAX + 2 * RULE_
 			       8 * INTERFACE_MAX <=
 		       SKM_RECORD_LINE_MAX,
 	"the worst line has room for at least eight interfaces");
+_Static_assert(FIXED_MAX + TERMINAL_MAX + SECTION_MAX + 3 * USER_MAX + 2 * RULE_MAX + REASON_MAX +
+			       VERSION_MAX + SUBJECT_MAX + SERVICE_MAX + HOST_MAX + TTY_MAX + RUSER_MAX +
+			       TOKEN_MAX + REASON_MAX + TAIL_MAX <=
+		       SKM_RECORD_LINE_MAX,
+	"the worst line about a person is whole");
 
 /* OCSF's numbers for what happened: 1010 Connect 1, Disconnect 2; 1008 Start 6, Stop 7, Enable 9, Disable 10;
- * 99 Other. */
+ * 3002 Logon 1; 99 Other. status_id: 1 Success, 2 Failure, 99 Other; of class 3002 alone. */
+enum {
+	LOGON = 1,
+	OTHER = 99,
+	STATUS_SUCCESS = 1,
+	STATUS_FAILURE = 2,
+	STATUS_OTHER = 99,
+};
 struct activity {
 	uint16_t class_uid;
 	uint8_t activity_id;
+	uint8_t status_id;
 };
 
 static const struct activity activities[SKM_EVENT_COUNT_] = {
-	[SKM_EVENT_DEVICE_ALLOWED] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_DEVICE_PARTIAL] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_EXPORT_DENIED] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_NETDEV_DENIED] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_DEVICE_OBSERVED] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_DEVICE_CHANGED] = {CLASS_PERIPHERAL, 99},
-	[SKM_EVENT_DEVICE_REMOVED] = {CLASS_PERIPHERAL, 2},
-	[SKM_EVENT_DEVICE_HUNG] = {CLASS_PERIPHERAL, 99},
-	[SKM_EVENT_DEVICE_ERROR] = {CLASS_PERIPHERAL, 99},
-	[SKM_EVENT_SYSTEM_DISK] = {CLASS_PERIPHERAL, 1},
-	[SKM_EVENT_CONTROLLER_CLOSED] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_CONTROLLER_OPEN] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_UEVENT_OVERFLOW] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_RESUMED] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_AGENT_START] = {CLASS_EVENT_LOG, 6},
-	[SKM_EVENT_AGENT_STOP] = {CLASS_EVENT_LOG, 7},
-	[SKM_EVENT_POLICY_CHANGED] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_CONFIG_BROKEN] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_AUDIT_MODE] = {CLASS_EVENT_LOG, 99},
-	[SKM_EVENT_LOG_FULL] = {CLASS_EVENT_LOG, 10},
-	[SKM_EVENT_LOG_RESUMED] = {CLASS_EVENT_LOG, 9},
-	[SKM_EVENT_LOG_RECOVERED] = {CLASS_EVENT_LOG, 99},
+	[SKM_EVENT_DEVICE_ALLOWED] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_DEVICE_PARTIAL] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_EXPORT_DENIED] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_NETDEV_DENIED] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_DEVICE_OBSERVED] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_DEVICE_CHANGED] = {CLASS_PERIPHERAL, OTHER, 0},
+	[SKM_EVENT_DEVICE_REMOVED] = {CLASS_PERIPHERAL, 2, 0},
+	[SKM_EVENT_DEVICE_HUNG] = {CLASS_PERIPHERAL, OTHER, 0},
+	[SKM_EVENT_DEVICE_ERROR] = {CLASS_PERIPHERAL, OTHER, 0},
+	[SKM_EVENT_SYSTEM_DISK] = {CLASS_PERIPHERAL, 1, 0},
+	[SKM_EVENT_CONTROLLER_CLOSED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_CONTROLLER_OPEN] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_UEVENT_OVERFLOW] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_RESUMED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_AGENT_START] = {CLASS_EVENT_LOG, 6, 0},
+	[SKM_EVENT_AGENT_STOP] = {CLASS_EVENT_LOG, 7, 0},
+	[SKM_EVENT_POLICY_CHANGED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_CONFIG_BROKEN] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_AUDIT_MODE] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_LOG_FULL] = {CLASS_EVENT_LOG, 10, 0},
+	[SKM_EVENT_LOG_RESUMED] = {CLASS_EVENT_LOG, 9, 0},
+	[SKM_EVENT_LOG_RECOVERED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_AUTH_OK] = {CLASS_AUTHENTICATION, LOGON, STATUS_SUCCESS},
+	[SKM_EVENT_AUTH_FAIL] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_AUTH_LOCKED] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_AUTH_REPLAY] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_AUTH_CLOCK] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_AUTH_ERROR] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_AUTH_DEGRADED] = {CLASS_AUTHENTICATION, OTHER, STATUS_OTHER},
+	[SKM_EVENT_AUTH_DENIED] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
+	[SKM_EVENT_SUBSTITUTE_ISSUED] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_SUBSTITUTE_USED] = {CLASS_AUTHENTICATION, LOGON, STATUS_SUCCESS},
+	[SKM_EVENT_MFA_ENROLLED] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_MFA_DISABLED] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_MFA_UNLOCKED] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_MFA_RECOVERY] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_MFA_RESYNCED] = {CLASS_AUTHENTICATION, OTHER, STATUS_SUCCESS},
+	[SKM_EVENT_CLOCK_JUMP] = {CLASS_EVENT_LOG, OTHER, 0},
 };
 
 /* OCSF action_id: 0 Unknown, 1 Allowed, 2 Denied, 3 Observed, 4 Modified; disposition_id: 1 Allowed, 2
@@ -118,7 +157,44 @@ void skm_record_init(struct skm_record *record, enum skm_event event)
 		.user_uid = -1,
 		.caller_uid = -1,
 		.caller_pid = -1,
+		.auth.subject_uid = -1,
 	};
+}
+
+static bool is_about_person(const struct skm_record *record)
+{
+	return record->has_auth && !record->has_device;
+}
+
+static struct activity activity_of(const struct skm_record *record)
+{
+	struct activity activity = {CLASS_EVENT_LOG, 0, 0};
+	if ((unsigned)record->event < SKM_EVENT_COUNT_)
+		activity = activities[record->event];
+	if (is_about_person(record)) {
+		if (activity.class_uid != CLASS_AUTHENTICATION)
+			activity = (struct activity){CLASS_AUTHENTICATION, OTHER, STATUS_OTHER};
+	} else if (activity.class_uid == CLASS_AUTHENTICATION) {
+		/* About the service itself, as when it finds no key: OCSF's class demands a person. */
+		activity = (struct activity){CLASS_EVENT_LOG, OTHER, 0};
+	}
+	/* What was not done is no success, whatever was tried. */
+	if (activity.status_id == STATUS_SUCCESS &&
+		(record->outcome == SKM_OUTCOME_BLOCKED || record->outcome == SKM_OUTCOME_ERROR))
+		activity.status_id = STATUS_FAILURE;
+	return activity;
+}
+
+static const char *class_name(uint16_t class_uid)
+{
+	switch (class_uid) {
+	case CLASS_PERIPHERAL:
+		return "Peripheral Activity";
+	case CLASS_AUTHENTICATION:
+		return "Authentication";
+	default:
+		return "Event Log Activity";
+	}
 }
 
 /* Numbers beyond a signed 64-bit integer cannot be read back by most parsers. */
@@ -149,9 +225,7 @@ static void put_head(struct skm_json *json, const struct skm_record *record)
 		[SKM_SEVERITY_NOTICE] = 2,
 		[SKM_SEVERITY_WARNING] = 3,
 		[SKM_SEVERITY_ALERT] = 4};
-	static const struct activity unknown = {CLASS_EVENT_LOG, 0};
-	const struct activity *activity =
-		(unsigned)record->event < SKM_EVENT_COUNT_ ? &activities[record->event] : &unknown;
+	struct activity activity = activity_of(record);
 	const struct outcome_entry *outcome = lookup_outcome(record->outcome);
 	enum skm_severity severity = skm_event_severity(record->event);
 	char time_text[SKM_RFC3339_BYTES];
@@ -160,12 +234,11 @@ static void put_head(struct skm_json *json, const struct skm_record *record)
 
 	skm_json_int(json, "time", usec / 1000 - (usec % 1000 < 0));
 	skm_json_string(json, "time_dt", time_text);
-	skm_json_uint(json, "class_uid", activity->class_uid);
-	skm_json_string(json, "class_name",
-		activity->class_uid == CLASS_PERIPHERAL ? "Peripheral Activity" : "Event Log Activity");
-	skm_json_uint(json, "category_uid", CATEGORY_SYSTEM);
-	skm_json_uint(json, "activity_id", activity->activity_id);
-	skm_json_uint(json, "type_uid", activity->class_uid * UINT64_C(100) + activity->activity_id);
+	skm_json_uint(json, "class_uid", activity.class_uid);
+	skm_json_string(json, "class_name", class_name(activity.class_uid));
+	skm_json_uint(json, "category_uid", activity.class_uid / CATEGORY_DIVISOR);
+	skm_json_uint(json, "activity_id", activity.activity_id);
+	skm_json_uint(json, "type_uid", activity.class_uid * UINT64_C(100) + activity.activity_id);
 	skm_json_uint(json, "severity_id", severity_ids[severity]);
 	skm_json_string(json, "severity", skm_severity_to_string(severity));
 	skm_json_string(json, "event", skm_event_to_string(record->event));
@@ -173,6 +246,8 @@ static void put_head(struct skm_json *json, const struct skm_record *record)
 	skm_json_uint(json, "action_id", outcome->action_id);
 	skm_json_uint(json, "disposition_id", outcome->disposition_id);
 	skm_json_string(json, "outcome", outcome->word);
+	if (activity.class_uid == CLASS_AUTHENTICATION)
+		skm_json_uint(json, "status_id", activity.status_id);
 }
 
 static void put_metadata(struct skm_json *json, const struct skm_record *record)
@@ -285,6 +360,67 @@ static void put_device(struct skm_json *json, const struct skm_record *record)
 	skm_json_object_end(json);
 }
 
+/* OCSF auth_factor: factor_type_id 7 OTP (whether the code came from an app or from a piece of hardware
+ * cannot be told), 99 Other with a text of ours. The word is authd's own; any other one is a bug there, and
+ * nothing of it is written. */
+static void put_factor(struct skm_json *json, const char *factor)
+{
+	static const struct {
+		char word[16];
+		uint8_t type_id;
+		char type[16];
+	} factors[] = {{"token", 7, "OTP"}, {"recovery", 99, "recovery code"},
+		{"substitute", 99, "substitute code"}};
+	uint8_t type_id = 0;
+	const char *type = "Unknown";
+
+	skm_json_array_begin(json, "auth_factors");
+	if (factor[0]) {
+		for (size_t i = 0; i < SKM_ARRAY_SIZE(factors); i++) {
+			if (strcmp(factor, factors[i].word) == 0) {
+				type_id = factors[i].type_id;
+				type = factors[i].type;
+			}
+		}
+		skm_json_object_begin(json, NULL);
+		skm_json_uint(json, "factor_type_id", type_id);
+		skm_json_string(json, "factor_type", type);
+		skm_json_object_end(json);
+	}
+	skm_json_array_end(json);
+}
+
+/* OCSF's names where it has them, with its types: a uid is a string there. */
+static void put_auth(struct skm_json *json, const struct skm_auth_facts *auth)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	bool is_ip = inet_pton(AF_INET, auth->rhost, address) == 1 ||
+		     inet_pton(AF_INET6, auth->rhost, address) == 1;
+
+	skm_json_object_begin(json, "user");
+	put_text(json, "name", auth->subject, SUBJECT_MAX);
+	if (auth->subject_uid < 0)
+		skm_json_null(json, "uid");
+	else
+		skm_json_printf(json, "uid", "%" PRId64, auth->subject_uid);
+	skm_json_object_end(json);
+	skm_json_object_begin(json, "service");
+	put_text(json, "name", auth->service, SERVICE_MAX);
+	skm_json_object_end(json);
+	skm_json_object_begin(json, "src_endpoint");
+	put_text(json, "ip", is_ip ? auth->rhost : "", HOST_MAX);
+	put_text(json, "hostname", is_ip ? "" : auth->rhost, HOST_MAX);
+	skm_json_object_end(json);
+	skm_json_bool(json, "is_mfa", true);
+	put_factor(json, auth->factor);
+	skm_json_object_begin(json, "auth");
+	put_text(json, "tty", auth->tty, TTY_MAX);
+	put_text(json, "ruser", auth->ruser, RUSER_MAX);
+	put_text(json, "token", auth->token, TOKEN_MAX);
+	put_text(json, "reason", auth->reason, REASON_MAX);
+	skm_json_object_end(json);
+}
+
 static void put_chain(struct skm_json *json, const struct skm_record *record)
 {
 	uint64_t usec = record->time.monotonic_usec;
@@ -309,6 +445,8 @@ size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECO
 	put_policy(&json, record);
 	if (record->has_device)
 		put_device(&json, record);
+	if (is_about_person(record))
+		put_auth(&json, &record->auth);
 	put_text(&json, "object", record->object, OBJECT_MAX);
 	put_text(&json, "detail", record->detail, DETAIL_MAX);
 	if (record->count > 0)

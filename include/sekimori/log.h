@@ -7,8 +7,9 @@
 #include "sekimori/record.h"
 
 void skm_log(enum skm_severity severity, const char *format, ...) SKM_PRINTF(2, 3);
-/* One line for a record of severity warning or above: event, port, ids, rule; none of the device's own
- * strings. */
+/* One line for a record of severity warning or above: event, port, ids, rule, and none of the device's own
+ * strings; or, about a person, who, which service, from where and why, each text of a stranger between quotes
+ * and with everything but printable ASCII as \xNN, and no name that belongs to nobody. */
 void skm_log_record(const struct skm_record *record);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One audit record and its one line of JSON. OCSF-shaped (schema.ocsf.io, classes 1010 Peripheral Activity
- * and 1008 Event Log Activity, profiles security_control and datetime), with the chain as the last member. */
+/* One audit record and its one line of JSON. OCSF-shaped (schema.ocsf.io, classes 1010 Peripheral Activity,
+ * 3002 Authentication and 1008 Event Log Activity, profiles security_control and datetime), with the chain as
+ * the last member. */
 #ifndef SEKIMORI_RECORD_H
 #define SEKIMORI_RECORD_H
 
@@ -24,7 +25,9 @@ enum skm_outcome {
 	SKM_OUTCOME_COUNT_,
 };
 
-/* What a record of stream "auth" is about (OCSF class 3002 Authentication). */
+/* Whose second factor a record is about (OCSF class 3002 Authentication). All texts may be a stranger's: they
+ * are cut and escaped, never believed. There is no member for a code or a secret, and none may be written
+ * into one of these. */
 struct skm_auth_facts {
 	char subject[SKM_USER_BYTES]; /* whose factor; as the caller wrote it, when unknown */
 	int64_t subject_uid;	      /* -1 = unknown */
@@ -57,6 +60,8 @@ struct skm_record {
 	int64_t caller_uid;
 	int32_t caller_pid;
 
+	/* At most one of has_auth and has_device; of a record with both, the device is written. A record of
+	 * stream "auth" that is about no person (the key is missing, the log is full) has neither. */
 	bool has_auth;
 	struct skm_auth_facts auth;
 
@@ -84,9 +89,10 @@ void skm_record_init(struct skm_record *record, enum skm_event event);
 /* Writes one line with its newline (and no NUL), always valid JSON in valid UTF-8, escaped as json.h says,
  * members in a fixed order. Each text has a budget of bytes and is cut beyond it, ending in U+2026; the list
  * of interfaces is cut to what the line still holds and "interfaces_omitted" counts the rest: so the line
- * never exceeds SKM_RECORD_LINE_MAX. What is not known is null; only "peripheral_device" (no device) and
- * "count" (0) are left out. The members are described in docs/audit-record.schema.json. All strings of the
- * record must be terminated, stream may be NULL. Returns the length. Pure. */
+ * never exceeds SKM_RECORD_LINE_MAX. What is not known is null; left out are only "peripheral_device" (no
+ * device), the members of class 3002 (no person) and "count" (0). The members are described in
+ * docs/audit-record.schema.json. All strings of the record must be terminated, stream may be NULL. Returns
+ * the length. Pure. */
 size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
 
 const char *skm_outcome_to_string(enum skm_outcome outcome);
