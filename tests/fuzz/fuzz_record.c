@@ -26,6 +26,14 @@ static void make_legal(struct skm_record *record)
 	TERMINATE(record->user);
 	TERMINATE(record->login_user);
 	TERMINATE(record->operator_id);
+	TERMINATE(record->auth.subject);
+	TERMINATE(record->auth.service);
+	TERMINATE(record->auth.tty);
+	TERMINATE(record->auth.rhost);
+	TERMINATE(record->auth.ruser);
+	TERMINATE(record->auth.factor);
+	TERMINATE(record->auth.token);
+	TERMINATE(record->auth.reason);
 	TERMINATE(record->rule);
 	TERMINATE(record->object);
 	TERMINATE(record->detail);
@@ -72,6 +80,11 @@ static void check(const struct skm_record *record)
 	require(json_is_integer(json_object_get(json_object_get(root, "skm"), "n")), "no sequence number");
 	require(json_object_get(root, "m") != NULL, "no place for the code");
 	require(memmem(line, len, ",\"m\":", 5) != NULL, "the code is not a member of its own");
+	bool is_about_person = record->has_auth && !record->has_device;
+	require((json_object_get(root, "user") != NULL) == is_about_person, "the person");
+	require((json_object_get(root, "peripheral_device") != NULL) == record->has_device, "the device");
+	require(json_integer_value(json_object_get(root, "class_uid")) == 3002 || !is_about_person,
+		"the class");
 	json_decref(root);
 	free(line);
 }
@@ -87,10 +100,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(bytes + at, data, size < sizeof(*record) - at ? size : sizeof(*record) - at);
 	make_bool(&record->time.is_synchronised);
 	make_bool(&record->has_device);
+	make_bool(&record->has_auth);
 	make_bool(&record->at_start);
 	for (size_t i = 0; i < SKM_USB_INTERFACES_MAX; i++)
 		make_bool(&record->decision.interface_allowed[i]);
 	make_legal(record);
+	check(record);
+	/* has_device stands in front of has_auth: both kinds from every input */
+	record->has_device = !record->has_device;
 	check(record);
 	free(record);
 	return 0;

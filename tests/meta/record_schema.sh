@@ -26,6 +26,10 @@ for record in records:
     if list(record) != order:
         print("%s: members stand as %s" % (record.get("event"), list(record)))
         failed += 1
+    # neither can it multiply
+    if record["type_uid"] != record["class_uid"] * 100 + record["activity_id"]:
+        print("%s: type_uid is %s" % (record["event"], record["type_uid"]))
+        failed += 1
 
 seen = {record["event"] for record in records}
 wanted = set(schema["properties"]["event"]["enum"])
@@ -34,27 +38,58 @@ if seen != wanted:
     failed += 1
 
 # Each member taken away, and each replaced by a value of another kind, must be noticed.
-def spoil(record, path):
-    for name in list(record):
-        value = record[name]
-        yield path + [name], None
-        if isinstance(value, dict):
+def spoil(owner, path):
+    for name in list(owner) if isinstance(owner, dict) else range(len(owner)):
+        value = owner[name]
+        if isinstance(owner, dict):
+            yield path + [name]
+        if isinstance(value, (dict, list)):
             yield from spoil(value, path + [name])
 
-device = next(record for record in records if record["event"] == "EXPORT_DENIED")
-for path, _ in spoil(device, []):
-    for how in ("removed", "replaced"):
-        broken = copy.deepcopy(device)
-        owner = broken
-        for name in path[:-1]:
-            owner = owner[name]
-        if how == "removed":
-            del owner[path[-1]]
-        else:
-            owner[path[-1]] = [["no such value"]]
-        if validator.is_valid(broken):
-            print("the schema does not notice that %s was %s" % (".".join(path), how))
-            failed += 1
+def owner_of(record, path):
+    for name in path[:-1]:
+        record = record[name]
+    return record
+
+def expect_invalid(record, what):
+    global failed
+    if validator.is_valid(record):
+        print("the schema does not notice that %s" % what)
+        failed += 1
+
+def sample(event):
+    return copy.deepcopy(next(record for record in records if record["event"] == event))
+
+for event in ("EXPORT_DENIED", "AUTH_OK", "SUBSTITUTE_USED", "AGENT_START"):
+    for path in spoil(sample(event), []):
+        where = "%s: %s" % (event, ".".join(map(str, path)))
+        broken = sample(event)
+        del owner_of(broken, path)[path[-1]]
+        expect_invalid(broken, where + " was removed")
+        broken = sample(event)
+        owner_of(broken, path)[path[-1]] = [["no such value"]]
+        expect_invalid(broken, where + " was replaced")
+
+# What belongs to one class is out of place in another.
+person = ("status_id", "user", "service", "src_endpoint", "is_mfa", "auth_factors", "auth")
+for event in ("EXPORT_DENIED", "AGENT_START", "CLOCK_JUMP"):
+    for name in person:
+        broken = sample(event)
+        broken[name] = sample("AUTH_OK")[name]
+        expect_invalid(broken, "%s has %s" % (event, name))
+for event in ("AUTH_OK", "AGENT_START"):
+    broken = sample(event)
+    broken["peripheral_device"] = sample("EXPORT_DENIED")["peripheral_device"]
+    expect_invalid(broken, "%s has a device" % event)
+for name in ("class_uid", "class_name", "category_uid", "type_uid", "event"):
+    broken = sample("AUTH_OK")
+    broken[name] = sample("AGENT_START")[name]
+    expect_invalid(broken, "AUTH_OK has another class in %s" % name)
+for name in ("code", "secret", "answer"):
+    for owner in ("auth", "user"):
+        broken = sample("AUTH_OK")
+        broken[owner][name] = "123456"
+        expect_invalid(broken, "%s holds a %s" % (owner, name))
 print("%d lines validated" % len(records))
 sys.exit(1 if failed or not records else 0)
 ' "$source/docs/audit-record.schema.json"

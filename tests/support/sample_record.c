@@ -32,6 +32,46 @@ void sample_device(struct skm_record *record)
 	decision->kind = SKM_KIND_STORAGE;
 }
 
+void sample_auth(struct skm_record *record)
+{
+	record->has_auth = true;
+	record->stream = "auth";
+	struct skm_auth_facts *auth = &record->auth;
+	snprintf(auth->subject, sizeof(auth->subject), "sato");
+	auth->subject_uid = 1002;
+	snprintf(auth->service, sizeof(auth->service), "sshd");
+	snprintf(auth->tty, sizeof(auth->tty), "ssh");
+	snprintf(auth->rhost, sizeof(auth->rhost), "192.0.2.7");
+	snprintf(auth->ruser, sizeof(auth->ruser), "tanaka");
+	snprintf(auth->factor, sizeof(auth->factor), "token");
+	snprintf(auth->token, sizeof(auth->token), "携帯電話");
+	record->caller_uid = 0;
+	record->caller_pid = 4711;
+}
+
+/* What became of the attempt, which factor it was, and who asked for the administrative acts. */
+static void sample_auth_event(struct skm_record *record)
+{
+	struct skm_auth_facts *auth = &record->auth;
+	sample_auth(record);
+	if (record->event == SKM_EVENT_SUBSTITUTE_USED)
+		snprintf(auth->factor, sizeof(auth->factor), "substitute");
+	if (record->event == SKM_EVENT_AUTH_ERROR || record->event == SKM_EVENT_AUTH_DENIED)
+		auth->factor[0] = '\0';
+	if (record->event == SKM_EVENT_AUTH_LOCKED)
+		record->count = 3;
+	if (record->event < SKM_EVENT_SUBSTITUTE_ISSUED || record->event == SKM_EVENT_SUBSTITUTE_USED)
+		return;
+	record->caller_uid = 1001;
+	auth->service[0] = auth->tty[0] = auth->rhost[0] = auth->ruser[0] = auth->factor[0] = '\0';
+	snprintf(auth->reason, sizeof(auth->reason), "携帯電話の紛失");
+}
+
+bool sample_is_about_person(enum skm_event event)
+{
+	return event >= SKM_EVENT_AUTH_OK && event <= SKM_EVENT_MFA_RESYNCED;
+}
+
 /* What the agent says became of it; the rest are facts. */
 static enum skm_outcome outcome_of(enum skm_event event)
 {
@@ -48,8 +88,19 @@ static enum skm_outcome outcome_of(enum skm_event event)
 		[SKM_EVENT_SYSTEM_DISK] = SKM_OUTCOME_OBSERVED,
 		[SKM_EVENT_CONTROLLER_CLOSED] = SKM_OUTCOME_BLOCKED,
 		[SKM_EVENT_CONTROLLER_OPEN] = SKM_OUTCOME_ERROR,
+		[SKM_EVENT_AUTH_OK] = SKM_OUTCOME_ALLOWED,
+		[SKM_EVENT_AUTH_FAIL] = SKM_OUTCOME_BLOCKED,
+		[SKM_EVENT_AUTH_LOCKED] = SKM_OUTCOME_BLOCKED,
+		[SKM_EVENT_AUTH_REPLAY] = SKM_OUTCOME_BLOCKED,
+		[SKM_EVENT_AUTH_CLOCK] = SKM_OUTCOME_BLOCKED,
+		[SKM_EVENT_AUTH_ERROR] = SKM_OUTCOME_ERROR,
+		[SKM_EVENT_AUTH_DENIED] = SKM_OUTCOME_BLOCKED,
+		[SKM_EVENT_SUBSTITUTE_USED] = SKM_OUTCOME_ALLOWED,
 	};
-	return event >= SKM_EVENT_UEVENT_OVERFLOW ? SKM_OUTCOME_LOGGED : outcomes[event];
+	bool is_fact = (event >= SKM_EVENT_UEVENT_OVERFLOW && event < SKM_EVENT_AUTH_OK) ||
+		       event == SKM_EVENT_AUTH_DEGRADED || event == SKM_EVENT_SUBSTITUTE_ISSUED ||
+		       event >= SKM_EVENT_MFA_ENROLLED;
+	return is_fact ? SKM_OUTCOME_LOGGED : outcomes[event];
 }
 
 void sample_record(enum skm_event event, struct skm_record *ret_record)
@@ -74,6 +125,11 @@ void sample_record(enum skm_event event, struct skm_record *ret_record)
 	ret_record->user_uid = 1001;
 	if (event <= SKM_EVENT_SYSTEM_DISK) {
 		sample_device(ret_record);
+		return;
+	}
+	if (sample_is_about_person(event)) {
+		sample_auth_event(ret_record);
+		snprintf(ret_record->detail, sizeof(ret_record->detail), "what was found and done");
 		return;
 	}
 	snprintf(ret_record->rule, sizeof(ret_record->rule), "builtin:agent");
@@ -112,6 +168,13 @@ void sample_fill(struct skm_record *record, const char *unit)
 	FILL(record->decision.rule);
 	FILL(record->decision.reason);
 	FILL(record->decision.allow_rule);
+	FILL(record->auth.subject);
+	FILL(record->auth.service);
+	FILL(record->auth.tty);
+	FILL(record->auth.rhost);
+	FILL(record->auth.ruser);
+	FILL(record->auth.token);
+	FILL(record->auth.reason);
 	FILL(record->rule);
 	FILL(record->object);
 	FILL(record->detail);
@@ -119,8 +182,9 @@ void sample_fill(struct skm_record *record, const char *unit)
 	FILL(record->mac);
 	record->time = (struct skm_timestamp){INT64_MIN, UINT64_MAX, UINT64_MAX, false, INT64_MIN, INT32_MIN};
 	record->sequence = record->count = UINT64_MAX;
-	record->user_uid = record->caller_uid = INT64_MAX;
+	record->user_uid = record->caller_uid = record->auth.subject_uid = INT64_MAX;
 	record->caller_pid = INT32_MAX;
+	snprintf(record->auth.factor, sizeof(record->auth.factor), "substitute");
 	record->has_device = true;
 	record->device.vendor_id = record->device.product_id = UINT16_MAX;
 	record->device.connect_type = SKM_CONNECT_HARDWIRED;

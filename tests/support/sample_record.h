@@ -8,6 +8,9 @@
 void sample_record(enum skm_event event, struct skm_record *ret_record);
 /* A keyboard with a hidden disk: two interfaces, the second refused. */
 void sample_device(struct skm_record *record);
+/* A login by sshd with a code of a token. */
+void sample_auth(struct skm_record *record);
+bool sample_is_about_person(enum skm_event event);
 /* Every string of the record, as long as it can be, made of `unit` repeated; every number as large as it can
  * be. */
 void sample_fill(struct skm_record *record, const char *unit);

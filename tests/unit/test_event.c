@@ -57,6 +57,10 @@ Test(event, severities_sort_and_have_words)
 	cr_expect_eq(skm_event_severity(SKM_EVENT_CONTROLLER_OPEN), SKM_SEVERITY_ALERT);
 	cr_expect_eq(skm_event_severity(SKM_EVENT_AUDIT_MODE), SKM_SEVERITY_ALERT);
 	cr_expect_eq(skm_event_severity(SKM_EVENT_DEVICE_ALLOWED), SKM_SEVERITY_INFO);
+	cr_expect_eq(skm_event_severity(SKM_EVENT_AUTH_OK), SKM_SEVERITY_INFO);
+	cr_expect_eq(skm_event_severity(SKM_EVENT_AUTH_LOCKED), SKM_SEVERITY_WARNING);
+	cr_expect_eq(skm_event_severity(SKM_EVENT_SUBSTITUTE_ISSUED), SKM_SEVERITY_WARNING);
+	cr_expect_eq(skm_event_severity(SKM_EVENT_AUTH_ERROR), SKM_SEVERITY_ALERT);
 }
 
 Test(event, impossible_values_are_seen_not_hidden)

@@ -99,6 +99,33 @@ Test(record, one_line_in_full)
 	cr_expect_eq(strncmp(line, expected, line_len), 0, "%.*s\n%s", (int)line_len, line, expected);
 }
 
+static const char *const person_members[] = {
+	"status_id", "user", "service", "src_endpoint", "is_mfa", "auth_factors", "auth"};
+
+/* The same for what stands in the middle of a line about a person. */
+Test(record, one_line_about_a_person)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_AUTH_OK, &record);
+	snprintf(record.auth.reason, sizeof(record.auth.reason), "why");
+	json_decref(format(&record));
+	static const char expected[] =
+		"\"class_uid\":3002,\"class_name\":\"Authentication\",\"category_uid\":3,\"activity_id\":1,"
+		"\"type_uid\":300201,\"severity_id\":1,\"severity\":\"info\",\"event\":\"AUTH_OK\","
+		"\"message\":\"second factor accepted\",\"action_id\":1,\"disposition_id\":1,"
+		"\"outcome\":\"allowed\",\"status_id\":1,\"metadata\":{";
+	static const char person[] =
+		"\"policy\":{\"rule\":null,\"reason\":null,\"allow_rule\":null,\"version\":\"89abcdef01234567\"},"
+		"\"user\":{\"name\":\"sato\",\"uid\":\"1002\"},\"service\":{\"name\":\"sshd\"},"
+		"\"src_endpoint\":{\"ip\":\"192.0.2.7\",\"hostname\":null},\"is_mfa\":true,"
+		"\"auth_factors\":[{\"factor_type_id\":7,\"factor_type\":\"OTP\"}],"
+		"\"auth\":{\"tty\":\"ssh\",\"ruser\":\"tanaka\",\"token\":\"携帯電話\",\"reason\":\"why\"},"
+		"\"object\":null,\"detail\":\"what was found and done\",\"skm\":{\"stream\":\"auth\",";
+	cr_expect_not_null(
+		memmem(line, line_len, expected, sizeof(expected) - 1), "%.*s", (int)line_len, line);
+	cr_expect_not_null(memmem(line, line_len, person, sizeof(person) - 1), "%.*s", (int)line_len, line);
+}
+
 Test(record, each_event_says_what_it_is)
 {
 	for (unsigned i = 0; i < SKM_EVENT_COUNT_; i++) {
@@ -110,13 +137,22 @@ Test(record, each_event_says_what_it_is)
 		expect_text(root, "message", skm_event_to_text(event, false));
 		expect_text(root, "severity", skm_severity_to_string(skm_event_severity(event)));
 		expect_number(root, "severity_id", (json_int_t)skm_event_severity(event) + 1);
-		expect_number(root, "class_uid", record.has_device ? 1010 : 1008);
+		int class_uid = record.has_device ? 1010 : record.has_auth ? 3002 : 1008;
+		cr_assert_eq(record.has_auth, sample_is_about_person(event));
+		expect_number(root, "class_uid", class_uid);
+		expect_number(root, "category_uid", class_uid / 1000);
 		json_int_t activity = json_integer_value(find(root, "activity_id"));
 		cr_expect_gt(activity, 0, "%s has no activity", skm_event_to_string(event));
-		expect_number(root, "type_uid", (record.has_device ? 101000 : 100800) + activity);
+		expect_number(root, "type_uid", class_uid * 100 + activity);
 		expect_text(root, "outcome", skm_outcome_to_string(record.outcome));
-		expect_text(
-			root, "policy.rule", record.has_device ? "builtin:default-deny" : "builtin:agent");
+		if (record.has_auth)
+			expect_null(root, "policy.rule");
+		else
+			expect_text(root, "policy.rule",
+				record.has_device ? "builtin:default-deny" : "builtin:agent");
+		for (size_t m = 0; m < SKM_ARRAY_SIZE(person_members); m++)
+			cr_expect_eq(json_object_get(root, person_members[m]) != NULL, record.has_auth,
+				"%s, %s", skm_event_to_string(event), person_members[m]);
 		cr_expect_eq(json_object_get(root, "peripheral_device") != NULL, record.has_device);
 		cr_expect_eq(json_object_get(root, "count") != NULL, record.count > 0);
 		expect_number(root, "metadata.sequence", 17);
@@ -141,6 +177,7 @@ Test(record, activities_are_those_of_ocsf)
 		{SKM_EVENT_LOG_FULL, 100810},
 		{SKM_EVENT_LOG_RESUMED, 100809},
 		{SKM_EVENT_CONTROLLER_OPEN, 100899},
+		{SKM_EVENT_CLOCK_JUMP, 100899},
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
 		struct skm_record record;
@@ -149,6 +186,145 @@ Test(record, activities_are_those_of_ocsf)
 		expect_number(root, "type_uid", expected[i].type_uid);
 		json_decref(root);
 	}
+}
+
+Test(record, logins_have_a_status_and_a_kind)
+{
+	static const struct {
+		enum skm_event event;
+		int activity_id, status_id;
+	} expected[] = {
+		{SKM_EVENT_AUTH_OK, 1, 1},
+		{SKM_EVENT_AUTH_FAIL, 1, 2},
+		{SKM_EVENT_AUTH_LOCKED, 1, 2},
+		{SKM_EVENT_AUTH_REPLAY, 1, 2},
+		{SKM_EVENT_AUTH_CLOCK, 1, 2},
+		{SKM_EVENT_AUTH_ERROR, 1, 2},
+		{SKM_EVENT_AUTH_DEGRADED, 99, 99},
+		{SKM_EVENT_AUTH_DENIED, 1, 2},
+		{SKM_EVENT_SUBSTITUTE_ISSUED, 99, 1},
+		{SKM_EVENT_SUBSTITUTE_USED, 1, 1},
+		{SKM_EVENT_MFA_ENROLLED, 99, 1},
+		{SKM_EVENT_MFA_DISABLED, 99, 1},
+		{SKM_EVENT_MFA_UNLOCKED, 99, 1},
+		{SKM_EVENT_MFA_RECOVERY, 99, 1},
+		{SKM_EVENT_MFA_RESYNCED, 99, 1},
+	};
+	cr_expect_eq(SKM_ARRAY_SIZE(expected), SKM_EVENT_MFA_RESYNCED - SKM_EVENT_AUTH_OK + 1);
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
+		struct skm_record record;
+		sample_record(expected[i].event, &record);
+		json_t *root = format(&record);
+		expect_number(root, "activity_id", expected[i].activity_id);
+		expect_number(root, "status_id", expected[i].status_id);
+		json_decref(root);
+
+		/* what could not be done is never called a success */
+		for (unsigned outcome = 0; outcome < SKM_OUTCOME_COUNT_; outcome++) {
+			record.outcome = (enum skm_outcome)outcome;
+			root = format(&record);
+			json_int_t status = json_integer_value(find(root, "status_id"));
+			if (outcome == SKM_OUTCOME_BLOCKED || outcome == SKM_OUTCOME_ERROR)
+				cr_expect_neq(status, 1, "%s", skm_event_to_string(record.event));
+			else
+				cr_expect_eq(status, expected[i].status_id);
+			json_decref(root);
+		}
+	}
+}
+
+Test(record, factors_are_those_of_ocsf)
+{
+	static const struct {
+		char word[16], type[16];
+		int id;
+	} expected[] = {{"token", "OTP", 7}, {"recovery", "recovery code", 99},
+		{"substitute", "substitute code", 99}, {"123456", "Unknown", 0}, {"tokens", "Unknown", 0}};
+	struct skm_record record;
+	json_t *root;
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
+		sample_record(SKM_EVENT_AUTH_OK, &record);
+		snprintf(record.auth.factor, sizeof(record.auth.factor), "%s", expected[i].word);
+		root = format(&record);
+		json_t *factors = find(root, "auth_factors");
+		cr_assert_eq(json_array_size(factors), 1);
+		expect_number(json_array_get(factors, 0), "factor_type_id", expected[i].id);
+		expect_text(json_array_get(factors, 0), "factor_type", expected[i].type);
+		cr_expect_null(
+			memmem(line, line_len, "123456\"", 7), "a word that is not ours is not written");
+		json_decref(root);
+	}
+	record.auth.factor[0] = '\0';
+	root = format(&record);
+	cr_expect_eq(json_array_size(find(root, "auth_factors")), 0);
+	json_decref(root);
+}
+
+Test(record, a_remote_host_is_an_address_or_a_name)
+{
+	static const struct {
+		const char *rhost;
+		bool is_ip;
+	} hosts[] = {{"192.0.2.7", true}, {"2001:db8::1", true}, {"::ffff:192.0.2.7", true},
+		{"pc-042.example.jp", false}, {"192.0.2", false}, {"192.0.2.7 ", false},
+		{"192.0.2.7\n", false}, {"fe80::1%eth0", false}, {"\xff", false}};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(hosts); i++) {
+		struct skm_record record;
+		sample_record(SKM_EVENT_AUTH_FAIL, &record);
+		snprintf(record.auth.rhost, sizeof(record.auth.rhost), "%s", hosts[i].rhost);
+		json_t *root = format(&record);
+		expect_null(root, hosts[i].is_ip ? "src_endpoint.hostname" : "src_endpoint.ip");
+		const char *where = hosts[i].is_ip ? "src_endpoint.ip" : "src_endpoint.hostname";
+		if (hosts[i].rhost[0] == '\xff')
+			expect_text(root, where, "\xef\xbf\xbd");
+		else
+			expect_text(root, where, hosts[i].rhost);
+		json_decref(root);
+	}
+}
+
+Test(record, the_class_follows_what_is_known)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_AUTH_ERROR, &record);
+	record.has_auth = false; /* no key: about the service, not about a person */
+	json_t *root = format(&record);
+	expect_number(root, "type_uid", 100899);
+	for (size_t m = 0; m < SKM_ARRAY_SIZE(person_members); m++)
+		cr_expect_null(json_object_get(root, person_members[m]));
+	json_decref(root);
+
+	sample_record(SKM_EVENT_CLOCK_JUMP, &record);
+	sample_auth(&record);
+	root = format(&record);
+	expect_number(root, "type_uid", 300299);
+	expect_number(root, "status_id", 99);
+	json_decref(root);
+
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	sample_auth(&record);
+	root = format(&record);
+	expect_number(root, "type_uid", 101001);
+	for (size_t m = 0; m < SKM_ARRAY_SIZE(person_members); m++)
+		cr_expect_null(json_object_get(root, person_members[m]));
+	json_decref(root);
+}
+
+Test(record, nobody_known_is_null)
+{
+	static const char *const paths[] = {"user.name", "user.uid", "service.name", "src_endpoint.ip",
+		"src_endpoint.hostname", "auth.tty", "auth.ruser", "auth.token", "auth.reason"};
+	struct skm_record record;
+	skm_record_init(&record, SKM_EVENT_AUTH_FAIL);
+	record.has_auth = true;
+	json_t *root = format(&record);
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(paths); i++)
+		expect_null(root, paths[i]);
+	json_decref(root);
+	record.auth.subject_uid = 0; /* root is somebody */
+	root = format(&record);
+	expect_text(root, "user.uid", "0");
+	json_decref(root);
 }
 
 Test(record, outcomes_map_to_action_and_disposition)
@@ -267,6 +443,51 @@ Test(record, hostile_strings_stay_strings)
 	}
 }
 
+Test(record, hostile_names_stay_names)
+{
+	static const char *const texts[] = {"\",\"m\":\"0", "root\n{\"event\":\"AUTH_OK\"}",
+		"../../etc/shadow", "%s%n", "\x1b]0;x\x07", "\xff\xfe", "a\xe2\x80\xae"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++) {
+		struct skm_record record;
+		sample_record(SKM_EVENT_AUTH_FAIL, &record);
+		struct skm_auth_facts *auth = &record.auth;
+		const struct {
+			char *text;
+			size_t size;
+			const char *path;
+		} members[] = {{auth->subject, sizeof(auth->subject), "user.name"},
+			{auth->service, sizeof(auth->service), "service.name"},
+			{auth->rhost, sizeof(auth->rhost), "src_endpoint.hostname"},
+			{auth->tty, sizeof(auth->tty), "auth.tty"},
+			{auth->ruser, sizeof(auth->ruser), "auth.ruser"},
+			{auth->token, sizeof(auth->token), "auth.token"},
+			{auth->reason, sizeof(auth->reason), "auth.reason"}};
+		for (size_t m = 0; m < SKM_ARRAY_SIZE(members); m++)
+			snprintf(members[m].text, members[m].size, "%s", texts[i]);
+		json_t *root = format(&record);
+		for (size_t m = 0; m < SKM_ARRAY_SIZE(members); m++) {
+			if (skm_utf8_is_valid(texts[i], strlen(texts[i])))
+				expect_text(root, members[m].path, texts[i]);
+			else
+				expect_text(root, members[m].path, "\xef\xbf\xbd\xef\xbf\xbd");
+		}
+		expect_text(root, "event", "AUTH_FAIL");
+		expect_null(root, "m");
+		json_decref(root);
+	}
+}
+
+/* Two hostile names that differ in their last byte are two names. */
+Test(record, a_name_is_never_cut)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_AUTH_FAIL, &record);
+	memset(record.auth.subject, 0x01, sizeof(record.auth.subject) - 1);
+	json_t *root = format(&record);
+	expect_text(root, "user.name", record.auth.subject);
+	json_decref(root);
+}
+
 /* The longest of everything, with what grows most when it is escaped: still one whole line, with the chain at
  * its end. */
 Test(record, the_worst_fits)
@@ -285,6 +506,14 @@ Test(record, the_worst_fits)
 				(json_int_t)(SKM_USB_INTERFACES_MAX - shown));
 			expect_number(root, "skm.n", INT64_MAX);
 			expect_number(root, "count", INT64_MAX);
+			json_decref(root);
+
+			record.has_device = false;
+			record.has_auth = true;
+			root = format(&record);
+			expect_text(root, "user.uid", "9223372036854775807");
+			cr_expect(json_is_string(find(root, "auth.reason")));
+			expect_number(root, "skm.n", INT64_MAX);
 			json_decref(root);
 		}
 	}
