@@ -34,23 +34,23 @@ enum {
 #define HELP_OPTIONS_JA                                                                                  \
 	"  --since T, --until T   T = 2026-11-21、\"2026-11-21 09:00\"、today、yesterday、-2h 等\n" \
 	"                         (--until の時刻そのものは含みません)\n"                   \
-	"  --event ID             EXPORT_DENIED 等。何度でも書けます\n"                        \
+	"  --event ID             EXPORT_DENIED、AUTH_FAIL 等。何度でも書けます\n"            \
 	"  --severity S           info、notice、warning、alert: これ以上のもの\n"              \
 	"  --outcome O            blocked、allowed、partial、observed、logged、error\n"             \
 	"  --user 利用者  --vid-pid 0781:5581  --serial 製造番号  --port 1-2\n"                   \
 	"  --last N               最後のN件\n"                                                       \
-	"  --stream agent|auth    記録の種類 (省略時 agent)\n"                                   \
+	"  --stream agent|auth    agent = 機器、auth = 多要素認証 (省略時 agent)\n"           \
 	"  --dir DIR              記録のフォルダー (省略時 " SKM_LOG_FOLDER ")\n"                        \
 	"  --json                 記録の行をそのまま出力\n"
 #define HELP_OPTIONS_EN                                                                              \
 	"  --since T, --until T   T = 2026-11-21, \"2026-11-21 09:00\", today, yesterday, -2h …\n" \
 	"                         (--until itself is not included)\n"                                \
-	"  --event ID             EXPORT_DENIED and so on; may be repeated\n"                        \
+	"  --event ID             EXPORT_DENIED, AUTH_FAIL and so on; may be repeated\n"             \
 	"  --severity S           info, notice, warning, alert: this and above\n"                    \
 	"  --outcome O            blocked, allowed, partial, observed, logged, error\n"              \
 	"  --user NAME  --vid-pid 0781:5581  --serial S  --port 1-2\n"                               \
 	"  --last N               the last N records\n"                                              \
-	"  --stream agent|auth    which records (agent)\n"                                           \
+	"  --stream agent|auth    agent = devices, auth = second factor (default: agent)\n"          \
 	"  --dir DIR              where they are (" SKM_LOG_FOLDER ")\n"                             \
 	"  --json                 the lines as they are\n"
 

@@ -6,11 +6,14 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cli.h"
 #include "text.h"
+
+#define OCSF_LOGON 1 /* activity_id of class 3002 */
 
 static const char *string_member(const json_t *object, const char *key)
 {
@@ -27,6 +30,29 @@ static void view_device(const json_t *device, struct skm_record_view *view)
 	view->vid_pid = string_member(device, "vid_pid");
 	view->serial = string_member(device, "serial_number");
 	view->port = string_member(device, "port");
+}
+
+static void view_auth(const json_t *tree, struct skm_record_view *view)
+{
+	const json_t *user = json_object_get(tree, "user");
+	const json_t *source = json_object_get(tree, "src_endpoint");
+	const json_t *auth = json_object_get(tree, "auth");
+	const json_t *caller = json_object_get(json_object_get(tree, "actor"), "caller_uid");
+	view->has_auth = json_is_object(user);
+	view->subject = string_member(user, "name");
+	view->is_known = *string_member(user, "uid") != '\0';
+	view->is_attempt = json_integer_value(json_object_get(tree, "activity_id")) == OCSF_LOGON;
+	view->caller_uid = json_is_integer(caller) ? json_integer_value(caller) : -1;
+	view->service = string_member(json_object_get(tree, "service"), "name");
+	view->source = string_member(source, "ip");
+	if (!*view->source)
+		view->source = string_member(source, "hostname");
+	view->factor = string_member(json_array_get(json_object_get(tree, "auth_factors"), 0), "factor_type");
+	view->tty = string_member(auth, "tty");
+	view->ruser = string_member(auth, "ruser");
+	view->token = string_member(auth, "token");
+	if (view->has_auth && !*view->reason)
+		view->reason = string_member(auth, "reason");
 }
 
 int skm_record_view_parse(const char *line, size_t len, struct skm_record_view *ret_view)
@@ -59,6 +85,7 @@ int skm_record_view_parse(const char *line, size_t len, struct skm_record_view *
 		.detail = string_member(tree, "detail"),
 	};
 	view_device(json_object_get(tree, "peripheral_device"), &view);
+	view_auth(tree, &view);
 	*ret_view = view;
 	return 0;
 }
@@ -88,7 +115,8 @@ static bool is_wanted(const char *wanted, const char *found)
 static bool has_user(const char *wanted, const struct skm_record_view *view)
 {
 	return !wanted || strcmp(wanted, view->user) == 0 || strcmp(wanted, view->login_user) == 0 ||
-	       strcmp(wanted, view->operator_id) == 0;
+	       strcmp(wanted, view->operator_id) == 0 || strcmp(wanted, view->subject) == 0 ||
+	       strcmp(wanted, view->ruser) == 0;
 }
 
 static bool has_event(const struct skm_record_filter *filter, const struct skm_record_view *view)
@@ -154,6 +182,45 @@ static void print_part(FILE *file, const char *name, const char *value)
 	skm_text_print(file, value);
 }
 
+static bool is_plain(const char *text)
+{
+	if (!*text)
+		return false;
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~' || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
+/* A name that a stranger chose. Anything but one word stands between quotes that it cannot leave: it could
+ * else go on with "  user root", and read like another part of the line. */
+static void print_quoted(FILE *file, const char *text)
+{
+	if (is_plain(text)) {
+		skm_text_print(file, text);
+		return;
+	}
+	(void)fputc('"', file);
+	while (*text) {
+		size_t len = strcspn(text, "\"\\");
+		char *piece = strndup(text, len);
+		skm_text_print(file, piece ? piece : "…");
+		free(piece);
+		text += len;
+		if (*text)
+			(void)fprintf(file, "\\%c", *text++);
+	}
+	(void)fputc('"', file);
+}
+
+static void print_name(FILE *file, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	(void)fprintf(file, "  %s ", name);
+	print_quoted(file, value);
+}
+
 static void print_device(FILE *file, enum skm_language language, const struct skm_record_view *view)
 {
 	(void)fputs("    ", file);
@@ -169,6 +236,61 @@ static void print_device(FILE *file, enum skm_language language, const struct sk
 	}
 	print_part(file, skm_text(language, "製造番号", "serial"), view->serial);
 	print_part(file, skm_text(language, "ポート", "port"), view->port);
+	(void)fputc('\n', file);
+}
+
+static const char *factor_text(enum skm_language language, const char *word)
+{
+	static const struct {
+		const char *word, *japanese, *english;
+	} texts[] = {
+		{"OTP", "確認コード", "verification code"},
+		{"recovery code", "代用コード（本人保管）", "recovery code"},
+		{"substitute code", "代用コード（期限付き）", "substitute code"},
+	};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++) {
+		if (strcmp(word, texts[i].word) == 0)
+			return skm_text(language, texts[i].japanese, texts[i].english);
+	}
+	return word;
+}
+
+/* Who: the person whose factor it is; else who sat at the console. A name that nobody has is marked: it may
+ * have been made up to be read here. */
+static void print_user(FILE *file, enum skm_language language, const struct skm_record_view *view)
+{
+	const char *label = skm_text(language, "利用者", "user");
+	if (!view->has_auth) {
+		print_part(file, label, *view->user ? view->user : view->login_user);
+		return;
+	}
+	(void)fprintf(file, "  %s ", label);
+	print_quoted(file, view->subject);
+	if (!view->is_known)
+		(void)fputs(skm_text(language, "（該当者なし）", " (no such user)"), file);
+}
+
+/* Every login is asked for by root: that says nothing. Who asked for an administrative act is half of it. */
+static bool names_caller(const struct skm_record_view *view)
+{
+	return view->caller_uid > 0 || (view->caller_uid == 0 && !view->is_attempt);
+}
+
+static void print_auth(FILE *file, enum skm_language language, const struct skm_record_view *view)
+{
+	if (!*view->service && !*view->source && !*view->tty && !*view->ruser && !*view->factor &&
+		!*view->token && !names_caller(view))
+		return;
+	(void)fputs("  ", file);
+	print_name(file, skm_text(language, "サービス", "service"), view->service);
+	print_part(file, skm_text(language, "認証方法", "factor"), factor_text(language, view->factor));
+	print_name(file, skm_text(language, "トークン", "token"), view->token);
+	print_name(file, skm_text(language, "接続元", "from"), view->source);
+	print_name(file, "tty", view->tty);
+	print_name(file, skm_text(language, "要求元の利用者", "asked by"), view->ruser);
+	if (names_caller(view))
+		(void)fprintf(file, skm_text(language, "  要求元のUID %" PRId64, "  asked by uid %" PRId64),
+			view->caller_uid);
 	(void)fputc('\n', file);
 }
 
@@ -193,7 +315,7 @@ void skm_record_view_print(FILE *file, enum skm_language language, const struct 
 	skm_text_print(file, severity_text(language, view->severity));
 	(void)fputs("] ", file);
 	skm_text_print(file, event_text(language, view));
-	print_part(file, skm_text(language, "利用者", "user"), *view->user ? view->user : view->login_user);
+	print_user(file, language, view);
 	print_part(file, skm_text(language, "操作者", "operator"), view->operator_id);
 	print_part(file, skm_text(language, "端末", "terminal"), view->terminal);
 	if (view->count > 0)
@@ -201,5 +323,7 @@ void skm_record_view_print(FILE *file, enum skm_language language, const struct 
 	(void)fputc('\n', file);
 	if (view->has_device)
 		print_device(file, language, view);
+	if (view->has_auth)
+		print_auth(file, language, view);
 	print_why(file, language, view);
 }

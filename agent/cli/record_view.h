@@ -22,6 +22,12 @@ struct skm_record_view {
 	const char *rule, *reason;
 	bool has_device;
 	const char *vendor_name, *model, *kind, *vid_pid, *serial, *port;
+	/* A record about somebody's second factor. */
+	bool has_auth;
+	bool is_known;	    /* there is such a user */
+	bool is_attempt;    /* a login, as opposed to an act of somebody who looks after the factors */
+	int64_t caller_uid; /* who asked; -1 = nobody, or not known */
+	const char *subject, *service, *source, *tty, *ruser, *factor, *token;
 	const char *object, *detail;
 };
 
@@ -30,7 +36,7 @@ struct skm_record_view {
 SKM_NODISCARD int skm_record_view_parse(const char *line, size_t len, struct skm_record_view *ret_view);
 void skm_record_view_finish(struct skm_record_view *view);
 
-/* One to three lines as a person reads them. Everything that came from the line is cleaned for the terminal.
+/* One to four lines as a person reads them. Everything that came from the line is cleaned for the terminal.
  */
 void skm_record_view_print(FILE *file, enum skm_language language, const struct skm_record_view *view);
 
@@ -41,7 +47,8 @@ struct skm_record_filter {
 	bool events[SKM_EVENT_COUNT_];
 	bool has_events;
 	enum skm_severity severity_min;
-	const char *user; /* at the console, logged in or operating; NULL = any, as below */
+	const char *user; /* at the console, logged in, operating, whose second factor it is, or who asked for
+			     it; NULL = any, as below */
 	const char *vid_pid, *serial, *port, *outcome;
 };
 #define SKM_RECORD_FILTER_ALL ((struct skm_record_filter){.since_ms = INT64_MIN, .until_ms = INT64_MAX})

@@ -130,6 +130,11 @@ expect 0 "raw" log show --json --dir "$samples"
 cat "$samples/agent/00000001.jsonl" "$samples/agent/00000002.jsonl" | cmp -s - "$folder/out" || fail "raw lines are changed"
 esc=$(printf '\033')
 grep -qF "$esc" "$folder/out" && fail "the sample is not what it should be"
+for language in ja en; do
+    expect 0 "second factor, $language" --lang $language log show --stream auth --dir "$samples"
+    same "second factor, $language" show-auth.$language.txt
+    grep -qF "$esc" "$folder/out" && fail "a name reaches the terminal raw"
+done
 count()
 {
     name=$1
@@ -153,6 +158,11 @@ count "last" 2 --last 2
 count "more than there is" 5 --last 100
 count "together" 1 --last 1 --user sato
 count "none" 0 --user nobody
+count "second factor" 7 --stream auth
+count "whose it is" 5 --stream auth --user sato
+count "who asked" 1 --stream auth --user tanaka
+count "refused" 2 --stream auth --outcome blocked
+count "codes issued" 1 --stream auth --event SUBSTITUTE_ISSUED
 expect 0 "last in Japanese" --lang ja log show --dir "$samples" --last 1
 prints "last in Japanese" "記録"
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "record_view.h"
+#include "sample_record.h"
 #include "sekimori/record.h"
 
 /* The line that the agent really writes: reader and writer are tested against each other, not against a copy.
@@ -173,5 +174,174 @@ Test(record_view, people_read_it_in_their_language_and_unharmed)
 	cr_expect_not_null(strstr(en, "[warning] export attempt blocked  user sato"), "%s", en);
 	cr_expect_not_null(strstr(en, "mass storage 0781:55ab"), "%s", en);
 	cr_expect_null(strchr(en, '\x1b'));
+	skm_record_view_finish(&view);
+}
+
+/* A line about a person as authd writes it, changed by `change`, read and printed. */
+static char out[4096];
+static void print_person(void (*change)(struct skm_record *), enum skm_language language)
+{
+	static char line[SKM_RECORD_LINE_MAX];
+	static struct skm_record record;
+	struct skm_record_view view;
+	sample_record(SKM_EVENT_AUTH_FAIL, &record);
+	record.detail[0] = '\0';
+	if (change)
+		change(&record);
+	size_t len = skm_record_format(&record, line);
+	cr_assert_eq(skm_record_view_parse(line, len - 1, &view), 0);
+	memset(out, 0, sizeof(out));
+	FILE *file = fmemopen(out, sizeof(out), "w");
+	skm_record_view_print(file, language, &view);
+	(void)fclose(file);
+	skm_record_view_finish(&view);
+}
+
+#define EXPECT_PRINTED(text) cr_expect_not_null(strstr(out, (text)), "\"%s\" is not in %s", (text), out)
+#define EXPECT_NOT_PRINTED(text) cr_expect_null(strstr(out, (text)), "\"%s\" is in %s", (text), out)
+
+Test(record_view, a_login_says_who_where_from_and_how)
+{
+	print_person(NULL, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("[notice] second factor refused  user sato  terminal PC-042\n");
+	EXPECT_PRINTED("    service sshd  factor verification code  token \"携帯電話\"  from 192.0.2.7"
+		       "  tty ssh  asked by tanaka\n");
+	EXPECT_NOT_PRINTED("uid"); /* every login is asked for by root */
+	print_person(NULL, SKM_LANGUAGE_JA);
+	EXPECT_PRINTED("[通知] 多要素認証 失敗  利用者 sato  端末 PC-042\n");
+	EXPECT_PRINTED("    サービス sshd  認証方法 確認コード  トークン \"携帯電話\"  接続元 192.0.2.7"
+		       "  tty ssh  要求元の利用者 tanaka\n");
+}
+
+static void by_recovery_code(struct skm_record *record)
+{
+	strcpy(record->auth.factor, "recovery");
+	strcpy(record->auth.rhost, "pc-7.example.jp");
+}
+
+static void by_substitute_code(struct skm_record *record)
+{
+	strcpy(record->auth.factor, "substitute");
+}
+
+Test(record_view, each_factor_has_its_words)
+{
+	print_person(by_recovery_code, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("factor recovery code");
+	EXPECT_PRINTED("from pc-7.example.jp");
+	print_person(by_recovery_code, SKM_LANGUAGE_JA);
+	EXPECT_PRINTED("認証方法 代用コード（本人保管）");
+	print_person(by_substitute_code, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("factor substitute code");
+	print_person(by_substitute_code, SKM_LANGUAGE_JA);
+	EXPECT_PRINTED("認証方法 代用コード（期限付き）");
+}
+
+static void issue(struct skm_record *record)
+{
+	sample_record(SKM_EVENT_SUBSTITUTE_ISSUED, record);
+}
+
+static void unlock_by_root(struct skm_record *record)
+{
+	sample_record(SKM_EVENT_MFA_UNLOCKED, record);
+	record->caller_uid = 0;
+}
+
+static void deny(struct skm_record *record)
+{
+	sample_record(SKM_EVENT_AUTH_DENIED, record);
+	record->caller_uid = 1007;
+}
+
+Test(record_view, an_act_says_for_whom_by_whom_and_why)
+{
+	print_person(issue, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("[warning] substitute code issued  user sato");
+	EXPECT_PRINTED("asked by uid 1001\n");
+	EXPECT_PRINTED("reason 携帯電話の紛失");
+	print_person(issue, SKM_LANGUAGE_JA);
+	EXPECT_PRINTED("代用コードの発行  利用者 sato");
+	EXPECT_PRINTED("要求元のUID 1001\n");
+	EXPECT_PRINTED("理由 携帯電話の紛失");
+	print_person(unlock_by_root, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("asked by uid 0\n");
+	print_person(deny, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("asked by uid 1007\n");
+}
+
+static void name_of_nobody(struct skm_record *record)
+{
+	record->auth.subject_uid = -1;
+	strcpy(record->auth.subject, "x\n2026 \x1b[2J  user root \"q\" \\ \xff");
+	strcpy(record->auth.token, "t  reason none");
+	strcpy(record->auth.rhost, "h  tty x");
+}
+
+static void no_name(struct skm_record *record)
+{
+	record->auth.subject_uid = -1;
+	record->auth.subject[0] = '\0';
+}
+
+/* A name can neither leave its line nor its quotes. */
+Test(record_view, a_made_up_name_is_seen_to_be_one)
+{
+	print_person(name_of_nobody, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED(
+		"user \"x\xef\xbf\xbd"
+		"2026 \xef\xbf\xbd[2J  user root \\\"q\\\" \\\\ \xef\xbf\xbd\" (no such user)  terminal");
+	EXPECT_PRINTED("token \"t  reason none\"");
+	EXPECT_PRINTED("from \"h  tty x\"");
+	size_t lines = 0;
+	for (const char *c = out; *c; c++)
+		lines += *c == '\n';
+	cr_expect_eq(lines, 2, "%s", out);
+	print_person(name_of_nobody, SKM_LANGUAGE_JA);
+	EXPECT_PRINTED("（該当者なし）  端末");
+	print_person(no_name, SKM_LANGUAGE_EN);
+	EXPECT_PRINTED("user \"\" (no such user)");
+}
+
+Test(record_view, people_are_found_by_name)
+{
+	static char line[SKM_RECORD_LINE_MAX];
+	struct skm_record record;
+	struct skm_record_view view;
+	static const struct {
+		const char *name;
+		bool is_found;
+	} names[] = {{"sato", true}, {"tanaka", true}, {"console", true}, {"携帯電話", false}, {"", false}};
+	sample_record(SKM_EVENT_AUTH_OK, &record);
+	strcpy(record.user, "console");
+	strcpy(record.login_user, "console");
+	strcpy(record.operator_id, "console");
+	size_t len = skm_record_format(&record, line);
+	cr_assert_eq(skm_record_view_parse(line, len - 1, &view), 0);
+	cr_expect_eq(view.caller_uid, 0);
+	cr_expect(view.has_auth && view.is_known && view.is_attempt);
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
+		struct skm_record_filter filter = SKM_RECORD_FILTER_ALL;
+		filter.user = names[i].name;
+		cr_expect_eq(
+			skm_record_filter_accepts(&filter, &view), names[i].is_found, "%s", names[i].name);
+	}
+	skm_record_view_finish(&view);
+}
+
+Test(record_view, wrong_types_about_a_person_read_as_nothing)
+{
+	const char line[] =
+		"{\"time\":1,\"event\":\"AUTH_OK\",\"activity_id\":\"1\",\"user\":{\"name\":1,\"uid\":0},"
+		"\"service\":[],\"src_endpoint\":{\"ip\":null},\"auth_factors\":{\"0\":1},\"auth\":1,"
+		"\"actor\":{\"caller_uid\":\"x\"}}";
+	struct skm_record_view view;
+	cr_assert_eq(skm_record_view_parse(line, sizeof(line) - 1, &view), 0);
+	cr_expect(view.has_auth && !view.is_known && !view.is_attempt);
+	cr_expect_eq(view.caller_uid, -1);
+	const char *const texts[] = {view.subject, view.service, view.source, view.tty, view.ruser,
+		view.factor, view.token, view.reason};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++)
+		cr_expect_str_eq(texts[i], "");
 	skm_record_view_finish(&view);
 }
