@@ -32,9 +32,8 @@ struct skm_auth_facts {
 	char subject[SKM_USER_BYTES]; /* whose factor; as the caller wrote it, when unknown */
 	int64_t subject_uid;	      /* -1 = unknown */
 	char service[65], tty[65], rhost[129], ruser[SKM_USER_BYTES];
-	char factor[16]; /* "token", "recovery", "substitute", "" = none; another word is written as "Unknown"
-			  */
-	char token[65];	 /* label of the token, "" = none */
+	char factor[16];  /* "token", "recovery", "substitute", "" = none; else it reads "Unknown" */
+	char token[65];	  /* label of the token, "" = none */
 	char reason[256]; /* what an administrator gave as the reason */
 };
 
