@@ -8,8 +8,10 @@
 #include "sekimori/otp.h"
 
 #define SKM_HMAC_BYTES_MAX 64
+#define SKM_HMAC_SHA1_BYTES 20
 
-/* Returns the length of the MAC (20, 32 or 64). Cannot fail; pure. */
+/* Returns the length of the MAC (20, 32 or 64); the bytes behind it are left as they are. Cannot fail; pure.
+ */
 size_t skm_hmac(enum skm_otp_algorithm algorithm, const uint8_t *key, size_t key_len, const uint8_t *message,
 	size_t message_len, uint8_t ret_mac[SKM_HMAC_BYTES_MAX]);
 /* hmac_sha1.c */
