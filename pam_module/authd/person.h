@@ -70,7 +70,8 @@ struct skm_throttle {
 enum skm_way { SKM_WAY_SYSTEM, /* the peer is root: login, sudo, greeter */ SKM_WAY_SELF, SKM_WAY_COUNT_ };
 
 struct skm_person_state {
-	uint64_t generation; /* of the person that it was last written for; never greater than its */
+	uint64_t generation; /* of the person that it was last written for; never greater than its; 0 = of
+				nobody yet: an enrolment that was not finished */
 	uint64_t revision;   /* grows with each write: the newer of two slots wins */
 	struct skm_token_state tokens[SKM_TOKENS_MAX];
 	struct skm_throttle throttles[SKM_WAY_COUNT_];
@@ -94,12 +95,14 @@ SKM_NODISCARD int skm_person_state_decode(
 	const uint8_t buf[SKM_PERSON_STATE_ENCODED_BYTES], struct skm_person_state *ret_state);
 
 /* Brings a state into line with a person that was rewritten: places for new tokens (last = nothing accepted
- * yet, or the HOTP token's first counter), none for tokens that are gone, a new recovery series begins
- * unused. Keeps everything else. */
+ * yet, or the HOTP token's first counter), none for tokens that are gone, a new (greater) recovery series
+ * begins unused. Afterwards state->tokens[i] belongs to person->tokens[i]. Keeps everything else. */
 void skm_person_state_follow(const struct skm_person *person, struct skm_person_state *state);
 /* The state of a person whose state was lost: nothing that could have been used before is accepted again.
- * TOTP: only steps after those of now + window; HOTP: refused until resync (last = UINT64_MAX); recovery
- * codes and substitute code: used; both throttles as after the last free try. */
+ * TOTP: only steps after the furthest that can have been accepted until now (widest window plus largest
+ * learned drift; if the clock stands before the enrolment, counted from there); HOTP: refused until resync
+ * (last = UINT64_MAX); recovery codes and substitute code: used; both throttles as after the last free try.
+ */
 void skm_person_state_strictest(const struct skm_person *person, const struct skm_timestamp *now,
 	const uint8_t boot_id[16], uint32_t free_tries, struct skm_person_state *ret_state);
 /* Wipes. */
