@@ -121,15 +121,16 @@ struct skm_auth_writer {
 	uint8_t buf[SKM_AUTH_PACKET_MAX];
 	size_t len;
 	uint8_t last_tag;
-	bool is_bad;
+	int error; /* 0, or what went wrong first */
 };
 void skm_auth_write_begin(struct skm_auth_writer *writer, uint8_t code);
 void skm_auth_write_bytes(
 	struct skm_auth_writer *writer, enum skm_auth_tag tag, const void *data, size_t len);
-/* NULL and "" leave the field out. */
+/* NULL and "" leave the field out: an absent text and an empty one are the same thing, said in one way. */
 void skm_auth_write_text(struct skm_auth_writer *writer, enum skm_auth_tag tag, const char *text);
 void skm_auth_write_number(struct skm_auth_writer *writer, enum skm_auth_tag tag, uint64_t value);
-/* 0; -ENOBUFS; -EINVAL (tag out of order or unknown, text that is a number's tag). */
+/* 0; -ENOBUFS; -EINVAL (tag out of order or unknown, a text for a number's tag or the other way round, a NUL
+ * in a text). */
 SKM_NODISCARD int skm_auth_write_end(const struct skm_auth_writer *writer);
 
 /* A packet that was checked whole. Points into the caller's buffer. */
@@ -140,8 +141,8 @@ struct skm_auth_packet {
 };
 /* 0; -EPROTO for another version (code is not set then); -EBADMSG. */
 SKM_NODISCARD int skm_auth_packet_parse(const uint8_t *buf, size_t len, struct skm_auth_packet *ret_packet);
-/* Copies a text field, terminated. 0; -ENOENT when it is not there (ret_text is "" then); -EMSGSIZE when it
- * does not fit whole (nothing is cut). */
+/* Copies a text field, terminated. 0; -ENOENT when it is not there, -EMSGSIZE when it does not fit whole
+ * (nothing is cut): ret_text is "" then, so that nobody who forgets to ask reads what was there before. */
 int skm_auth_packet_text(
 	const struct skm_auth_packet *packet, enum skm_auth_tag tag, char *ret_text, size_t size);
 /* `fallback` when it is not there. */
@@ -150,13 +151,14 @@ uint64_t skm_auth_packet_number(
 
 /* ---- the client's side ---- */
 
-/* One question. Connects without waiting, checks that the server is root (or the caller's own effective user:
- * whoever could plant that server is the caller anyway, and tests need no root), sends, and gives each answer
- * packet to `on_answer` until one that is not MORE. All of it takes at most *budget_ms on CLOCK_MONOTONIC,
- * and what was used is taken off *budget_ms, so that several questions share one patience. No signal, no
- * allocation, no global; all buffers are wiped. 0, or -errno: -ENOENT, -ECONNREFUSED, -ECONNRESET, -EAGAIN
- * (its queue is full): no service; -ETIMEDOUT; -EPERM: the server is somebody else; -EBADMSG, -EPROTO; what
- * `on_answer` returned when negative. */
+/* One question. Connects (waits for a place when the server's queue is full), checks that the server is root
+ * (or the caller's own effective user: whoever could plant that server is the caller anyway, and tests need
+ * no root), sends, and gives each answer packet to `on_answer` until one that is not MORE. All of it takes at
+ * most *budget_ms on CLOCK_MONOTONIC, and what was used is taken off *budget_ms, so that several questions
+ * share one patience. No signal, no allocation, no global; what was received is wiped (the request is the
+ * caller's to wipe). 0, or -errno: -ENOENT, -ECONNREFUSED, -ECONNRESET, -EAGAIN (its queue stayed full): no
+ * service; -ETIMEDOUT; -EPERM: the server is somebody else; -EBADMSG, -EPROTO; what `on_answer` returned when
+ * negative. */
 typedef int (*skm_auth_answer_fn)(void *user, const struct skm_auth_packet *answer);
 SKM_NODISCARD int skm_auth_ask(const char *path, const struct skm_auth_writer *request, uint32_t *budget_ms,
 	skm_auth_answer_fn on_answer, void *user);

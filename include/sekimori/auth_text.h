@@ -9,13 +9,13 @@
 #include "sekimori/language.h"
 
 enum skm_auth_text {
-	SKM_AUTH_TEXT_PROMPT,	    /* number: digits */
-	SKM_AUTH_TEXT_SPLIT_PROMPT, /* one field for login password and code */
+	SKM_AUTH_TEXT_PROMPT,	    /* number: digits, 0 = not known */
+	SKM_AUTH_TEXT_SPLIT_PROMPT, /* one field for login password and code; number: as above */
 	SKM_AUTH_TEXT_WRONG,
 	SKM_AUTH_TEXT_REPLAYED,
 	SKM_AUTH_TEXT_LOCKED, /* number: tries; number2: minutes, rounded up */
 	SKM_AUTH_TEXT_CLOCK,
-	SKM_AUTH_TEXT_RECOVERY_USED, /* accepted with a recovery or substitute code; number: codes left */
+	SKM_AUTH_TEXT_RECOVERY_USED, /* accepted with a recovery code; number: codes left */
 	SKM_AUTH_TEXT_GRACE,	     /* date: enrol by */
 	SKM_AUTH_TEXT_UNENROLLED,
 	SKM_AUTH_TEXT_NOT_A_CODE,
@@ -24,6 +24,8 @@ enum skm_auth_text {
 	SKM_AUTH_TEXT_DAMAGED,	   /* call the IT section */
 	SKM_AUTH_TEXT_UNAVAILABLE, /* the verification service does not answer: call the IT section */
 	SKM_AUTH_TEXT_GENERIC,
+	SKM_AUTH_TEXT_SUBSTITUTE_USED, /* accepted with the dated substitute code */
+	SKM_AUTH_TEXT_NOT_REQUIRED,    /* the policy asks for no code */
 	SKM_AUTH_TEXT_COUNT_,
 };
 struct skm_auth_text_values {
@@ -33,8 +35,9 @@ struct skm_auth_text_values {
 /* Terminated, at most size - 1 bytes, never cut inside a character. */
 void skm_auth_text_format(enum skm_auth_text text, enum skm_language language,
 	const struct skm_auth_text_values *values, char *buf, size_t size);
-/* Can the screen draw kanji? False for a Linux console (PAM_TTY "tty1", "/dev/tty1"), true for X displays,
- * pseudo terminals and unknown ones. */
-bool skm_auth_text_draws_kanji(const char *tty);
+/* Can the screen draw kanji? False for a Linux console (PAM_TTY "tty1", "/dev/tty1", "console"), true for X
+ * displays, pseudo terminals and unknown ones. The services of graphical login screens go before the
+ * terminal: GDM's worker says "/dev/tty1" of a screen that draws everything. Either may be NULL. */
+bool skm_auth_text_draws_kanji(const char *service, const char *tty);
 
 #endif
