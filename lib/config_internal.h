@@ -6,6 +6,7 @@
  *   config_keys.c    the table of keys: the one place where a key, its type, bounds and default are stated
  *   config_value.c   one value -> one member, as the table says
  *   config_rules.c   usb.rules and the register -> the rule set
+ *   config_mfa.c     what only the group mfa has
  *   config_error.c   what a person is told
  *   config.c         the order of it all */
 #ifndef SEKIMORI_CONFIG_INTERNAL_H
@@ -127,7 +128,7 @@ struct skm_config_key {
 	skm_config_set_fn set; /* NULL for groups and lists */
 	const char
 		*fallback; /* as it would stand in the file; NULL = nothing is set when the key is absent */
-	const char *min, *max; /* durations and sizes, as they would stand in the file */
+	const char *min, *max; /* durations, sizes and numbers, as they would stand in the file */
 	size_t offset;	       /* of the member in the target */
 	size_t size;	       /* of the member */
 	bool is_required;      /* in its group */
@@ -153,6 +154,9 @@ int skm_config_set_last_day(const struct skm_config_key *key, const char *text, 
 int skm_config_set_duration_ms(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_duration_sec(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_size(const struct skm_config_key *key, const char *text, void *target);
+
+int skm_config_set_number(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_yes_no(const struct skm_config_key *key, const char *text, void *target);
 
 /* Every key that has a default gets it. */
 SKM_NODISCARD int skm_config_set_defaults(struct skm_config *config);
@@ -193,6 +197,17 @@ SKM_NODISCARD int skm_config_take_rules(const char *file, const struct config_se
 SKM_NODISCARD int skm_config_take_register(const char *file, const struct config_setting_t *rules,
 	const char *register_path, const char *text, size_t len, struct skm_rule_set *set,
 	struct skm_config_error *error);
+
+/* ---- mfa ---- */
+
+void skm_config_mfa_defaults(struct skm_config *config);
+int skm_config_set_mfa_require(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_mfa_algorithm(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_mfa_issuer(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_mfa_escrow_key(const struct skm_config_key *key, const char *text, void *target);
+/* What concerns several keys, and dates. 0 or SKM_CONFIG_INVALID. */
+SKM_NODISCARD int skm_config_check_mfa(const char *file, const struct skm_config_tree *tree, int64_t now_sec,
+	const struct skm_config *config, struct skm_config_error *error);
 
 /* ---- what names the policy ---- */
 

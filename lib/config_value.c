@@ -17,6 +17,11 @@ static void *member(const struct skm_config_key *key, void *target)
 /* Through memcpy, because what stands at the offset is only known by its size. */
 static int store_uint(const struct skm_config_key *key, void *target, uint64_t value)
 {
+	if (key->size == sizeof(uint8_t) && value <= UINT8_MAX) {
+		uint8_t byte = (uint8_t)value;
+		memcpy(member(key, target), &byte, sizeof(byte));
+		return 0;
+	}
 	if (key->size == sizeof(uint32_t) && value <= UINT32_MAX) {
 		uint32_t narrow = (uint32_t)value;
 		memcpy(member(key, target), &narrow, sizeof(narrow));
@@ -100,6 +105,15 @@ int skm_config_set_language(const struct skm_config_key *key, const char *text, 
 	return r;
 }
 
+int skm_config_set_yes_no(const struct skm_config_key *key, const char *text, void *target)
+{
+	bool is_yes = strcmp(text, "yes") == 0;
+	if (!is_yes && strcmp(text, "no") != 0)
+		return -EINVAL;
+	memcpy(member(key, target), &is_yes, sizeof(is_yes));
+	return 0;
+}
+
 int skm_config_set_last_day(const struct skm_config_key *key, const char *text, void *target)
 {
 	int64_t end_sec = 0;
@@ -107,6 +121,19 @@ int skm_config_set_last_day(const struct skm_config_key *key, const char *text, 
 	if (r == 0)
 		memcpy(member(key, target), &end_sec, sizeof(end_sec));
 	return r;
+}
+
+int skm_config_set_number(const struct skm_config_key *key, const char *text, void *target)
+{
+	uint64_t min = 0;
+	uint64_t max = 0;
+	uint64_t value = 0;
+	int r = skm_parse_uint(key->min, 0, UINT64_MAX, &min);
+	if (r == 0)
+		r = skm_parse_uint(key->max, 0, UINT64_MAX, &max);
+	if (r == 0)
+		r = skm_parse_uint(text, min, max, &value);
+	return r < 0 ? r : store_uint(key, target, value);
 }
 
 static int parse_duration(const struct skm_config_key *key, const char *text, uint64_t *ret_ms)
@@ -157,6 +184,7 @@ int skm_config_set_defaults(struct skm_config *config)
 		if (r < 0)
 			return r;
 	}
+	skm_config_mfa_defaults(config);
 	return 0;
 }
 
@@ -226,6 +254,9 @@ static int take_setting(
 		return refuse_node(taker, setting, "", setting, key->allowed);
 	if (!key->set)
 		return 0; /* groups and lists: config.c goes through them */
+	/* What is collected from several strings begins without the default's. */
+	if (key->shape == SKM_SHAPE_STRINGS)
+		memset(member(key, taker->target), 0, key->size);
 	if (kind != SKM_CONFIG_STRING)
 		return take_strings(taker, key, setting);
 	if (key->set(key, skm_config_node_text(setting), taker->target) < 0)

@@ -34,7 +34,7 @@ from_man() {
                 if (fallback == "") fallback = "(empty)"
             }
             min = max = "-"
-            if (match(type, /"[0-9]+[A-Za-z]+"( to |〜)"[0-9]+[A-Za-z]+"/)) {
+            if (match(type, /"[0-9]+[A-Za-z]*"( to |〜)"[0-9]+[A-Za-z]*"/)) {
                 range = substr(type, RSTART, RLENGTH)
                 split(range, part, "\"")
                 min = part[2]; max = part[4]
@@ -46,7 +46,7 @@ from_man() {
 # "#group: {" and, deeper, "#  key = value"; prose is "# " with one blank, and a range stands in it as ("a" to "b")
 from_shipped() {
     awk -v OFS='\t' '
-        /^#  +# .*\("[0-9]+[A-Za-z]+" to "[0-9]+[A-Za-z]+"\)/ {
+        /^#  +# .*\("[0-9]+[A-Za-z]*" to "[0-9]+[A-Za-z]*"\)/ {
             range = $0; sub(/.*\("/, "", range); sub(/"\).*/, "", range); split(range, part, "\" to \"")
             min = part[1]; max = part[2]
         }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../lib/config_internal.h"
+#include "sekimori/otp.h"
 
 #define NOW INT64_C(1795219200) /* 2026-11-21T00:00:00Z */
 
@@ -35,6 +36,17 @@ static void check_defaults(const struct skm_config *config)
 	cr_assert(config->usb.write_deadline_ms == 5000);
 	cr_assert(config->usb.receive_buffer_bytes == 1048576);
 	cr_assert(config->audit.segment_bytes == 16777216);
+	cr_assert(config->mfa.require == SKM_MFA_REQUIRE_ALL && config->mfa.group_count == 0);
+	cr_assert(config->mfa.grace_until_sec == 0);
+	cr_assert(config->mfa.free_tries == 5);
+	cr_assert(config->mfa.delay_sec == 900 && config->mfa.delay_max_sec == 14400);
+	cr_assert(config->mfa.window_steps == 1 && config->mfa.drift_max_steps == 4);
+	cr_assert(config->mfa.look_ahead == 5);
+	cr_assert(config->mfa.algorithms == (1u << SKM_OTP_SHA256 | 1u << SKM_OTP_SHA512));
+	cr_assert(config->mfa.self_enrol);
+	cr_assert(config->mfa.substitute_days_max == 7);
+	cr_assert_str_eq(config->mfa.issuer, "Sekimori");
+	cr_assert(!config->mfa.has_escrow_key);
 }
 
 Test(config, empty_files_take_the_defaults)
@@ -87,6 +99,58 @@ Test(config, every_key_arrives)
 	cr_assert(config->usb.write_deadline_ms == 250);
 	cr_assert(config->usb.receive_buffer_bytes == 134217728);
 	cr_assert(config->audit.segment_bytes == 65536);
+}
+
+Test(config, every_key_of_the_second_factor_arrives)
+{
+	cr_assert(setenv("TZ", "JST-9", 1) == 0);
+	tzset();
+	SKM_CLEANUP(skm_config_freep)
+	struct skm_config *config = parsed(
+		"mfa: { require = [ \"staff\", \"CITY\\\\domain users\" ]; grace_until = \"2026-12-31\";"
+		" free_tries = \"100\"; delay = \"1s\"; delay_max = \"1s\"; window = \"0\"; drift_max = \"10\";"
+		" look_ahead = \"1\"; algorithms = [ \"sha1\", \"sha512\" ]; self_enrol = \"no\";"
+		" substitute_days_max = \"1\"; issuer = \"○○市\"; escrow_key ="
+		" \"00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF\"; };");
+	cr_assert(config->mfa.require == SKM_MFA_REQUIRE_GROUPS && config->mfa.group_count == 2);
+	cr_assert_str_eq(config->mfa.groups[0], "staff");
+	cr_assert_str_eq(config->mfa.groups[1], "CITY\\domain users");
+	cr_assert(config->mfa.grace_until_sec == 1798729200, "2027-01-01T00:00:00+09:00");
+	cr_assert(config->mfa.free_tries == 100);
+	cr_assert(config->mfa.delay_sec == 1 && config->mfa.delay_max_sec == 1);
+	cr_assert(config->mfa.window_steps == 0 && config->mfa.drift_max_steps == 10);
+	cr_assert(config->mfa.look_ahead == 1);
+	cr_assert(config->mfa.algorithms == (1u << SKM_OTP_SHA1 | 1u << SKM_OTP_SHA512),
+		"a list takes the default's place");
+	cr_assert(!config->mfa.self_enrol);
+	cr_assert(config->mfa.substitute_days_max == 1);
+	cr_assert_str_eq(config->mfa.issuer, "○○市");
+	cr_assert(config->mfa.has_escrow_key && config->mfa.escrow_key[1] == 0x11 &&
+		  config->mfa.escrow_key[31] == 0xff);
+}
+
+Test(config, of_whom_a_second_factor_is_required)
+{
+	SKM_CLEANUP(skm_config_freep) struct skm_config *all = parsed("mfa: { require = [ \"all\" ]; };");
+	SKM_CLEANUP(skm_config_freep)
+	struct skm_config *enrolled = parsed("mfa: { require = \"enrolled\"; };");
+	SKM_CLEANUP(skm_config_freep) struct skm_config *one = parsed("mfa: { require = \"allies\"; };");
+	cr_assert(all->mfa.require == SKM_MFA_REQUIRE_ALL);
+	cr_assert(enrolled->mfa.require == SKM_MFA_REQUIRE_ENROLLED);
+	cr_assert(one->mfa.require == SKM_MFA_REQUIRE_GROUPS && one->mfa.group_count == 1);
+	cr_assert_str_eq(one->mfa.groups[0], "allies");
+}
+
+Test(config, a_grace_that_is_over_is_no_fault)
+{
+	cr_assert(setenv("TZ", "UTC0", 1) == 0);
+	tzset();
+	SKM_CLEANUP(skm_config_freep)
+	struct skm_config *over = parsed("mfa: { grace_until = \"2026-11-20\"; };");
+	SKM_CLEANUP(skm_config_freep)
+	struct skm_config *far = parsed("mfa: { grace_until = \"2027-11-22\"; };");
+	cr_assert(over->mfa.grace_until_sec == NOW, "the first second after it");
+	cr_assert(far->mfa.grace_until_sec > NOW, "366 days ahead");
 }
 
 Test(config, every_criterion_arrives)
@@ -253,6 +317,9 @@ Test(config, the_examples_of_the_shipped_file_are_valid)
 	(void)snprintf(config->terminal.number, sizeof(config->terminal.number), "%s", "");
 	cr_assert(gethostname(config->terminal.number, sizeof(config->terminal.number)) == 0);
 	config->usb.audit_until_sec = 0;
+	cr_assert(config->mfa.grace_until_sec > 0 && config->mfa.has_escrow_key);
+	config->mfa.grace_until_sec = 0;
+	config->mfa.has_escrow_key = false;
 	skm_rule_set_finish(&config->usb.rules);
 	check_defaults(config);
 }

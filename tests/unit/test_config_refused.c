@@ -46,7 +46,8 @@ Test(refused, unknown_keys)
 	static const struct refusal cases[] = {
 		{"usb: {\n mode = \"enforce\";\n mod = \"audit\";\n};", 3, "usb.mod", "\"audit\"",
 			"mode, audit_until"},
-		{"mfa: {};", 1, "mfa", "{ … }", "terminal, usb, audit"},
+		{"otp: {};", 1, "otp", "{ … }", "terminal, usb, audit, mfa"},
+		{"mfa: { free_trys = \"3\"; };", 1, "mfa.free_trys", "\"3\"", "free_tries"},
 		{"mode = \"enforce\";", 1, "mode", "\"enforce\"", "terminal"},
 		{"\n\naudit: { size = 5; };", 3, "audit.size", "5", "segment_size"},
 		{"usb: { rules = (\n{ " RULE "class = \"07\";\n vidpid = \"1\"; } ); };", 3,
@@ -134,6 +135,80 @@ Test(refused, a_lifted_ban_without_a_near_end)
 			"YYYY"},
 	};
 	check_all(cases, SKM_ARRAY_SIZE(cases));
+}
+
+Test(refused, values_of_the_second_factor)
+{
+	static const struct refusal cases[] = {
+		{"mfa = \"on\";", 1, "mfa", "\"on\"", "a group"},
+		{"mfa: { require = \"\"; };", 1, "mfa.require", "\"\"", "\"enrolled\""},
+		{"mfa: { require = { }; };", 1, "mfa.require", "{ … }", "\"enrolled\""},
+		{"mfa: { require = [ ]; };", 1, "mfa.require", "[ … ]", "\"enrolled\""},
+		{"mfa: { require = \"a:b\"; };", 1, "mfa.require", "a:b", "groups"},
+		{"mfa: { require = \"a,b\"; };", 1, "mfa.require", "a,b", "groups"},
+		{"mfa: { require = \" a\"; };", 1, "mfa.require", "\" a\"", "groups"},
+		{"mfa: { require = [ \"a\", \"a \" ]; };", 1, "mfa.require[1]", "\"a \"", "groups"},
+		{"mfa: { require = \"a\\nb\"; };", 1, "mfa.require", "a\\x0ab", "groups"},
+		{"mfa: { require = \"123456789012345678901234567890123\"; };", 1, "mfa.require", "1234",
+			"32 bytes"},
+		{"mfa: {\n require = [ \"staff\",\n \"all\" ]; };", 2, "mfa.require", "[ … ]", "stand alone"},
+		{"mfa: { require = ( \"enrolled\", \"staff\" ); };", 1, "mfa.require", "( … )",
+			"stand alone"},
+		{"mfa: { free_tries = 5; };", 1, "mfa.free_tries", "5", "\"1\" to \"100\""},
+		{"mfa: { free_tries = \"0\"; };", 1, "mfa.free_tries", "\"0\"", "\"1\" to \"100\""},
+		{"mfa: { free_tries = \"101\"; };", 1, "mfa.free_tries", "101", "\"1\" to \"100\""},
+		{"mfa: { free_tries = \"-1\"; };", 1, "mfa.free_tries", "-1", "\"1\" to \"100\""},
+		{"mfa: { free_tries = \"4294967297\"; };", 1, "mfa.free_tries", "4294967297", "100"},
+		{"mfa: { delay = \"0s\"; };", 1, "mfa.delay", "0s", "\"1s\" to \"1h\""},
+		{"mfa: { delay = \"61min\"; };", 1, "mfa.delay", "61min", "\"1s\" to \"1h\""},
+		{"mfa: { delay = \"1500ms\"; };", 1, "mfa.delay", "1500ms", "whole seconds"},
+		{"mfa: { delay_max = \"25h\"; };", 1, "mfa.delay_max", "25h", "\"1d\""},
+		{"mfa: {\n delay = \"2min\";\n delay_max = \"119s\"; };", 3, "mfa.delay_max", "119s",
+			"at least mfa.delay"},
+		{"mfa: { delay_max = \"14min\"; };", 1, "mfa.delay_max", "14min", "at least mfa.delay"},
+		{"mfa: { window = \"3\"; };", 1, "mfa.window", "3", "\"0\" to \"2\""},
+		{"mfa: { window = \"256\"; };", 1, "mfa.window", "256", "\"0\" to \"2\""},
+		{"mfa: { drift_max = \"11\"; };", 1, "mfa.drift_max", "11", "\"0\" to \"10\""},
+		{"mfa: { look_ahead = \"0\"; };", 1, "mfa.look_ahead", "\"0\"", "\"1\" to \"10\""},
+		{"mfa: { look_ahead = \"11\"; };", 1, "mfa.look_ahead", "11", "\"1\" to \"10\""},
+		{"mfa: { algorithms = [ ]; };", 1, "mfa.algorithms", "[ … ]", "sha512"},
+		{"mfa: { algorithms = [ \"sha256\", \"md5\" ]; };", 1, "mfa.algorithms[1]", "md5", "sha1"},
+		{"mfa: { algorithms = \"SHA256\"; };", 1, "mfa.algorithms", "SHA256", "\"sha256\""},
+		{"mfa: { self_enrol = true; };", 1, "mfa.self_enrol", "true", "\"yes\" or \"no\""},
+		{"mfa: { self_enrol = \"maybe\"; };", 1, "mfa.self_enrol", "maybe", "\"yes\" or \"no\""},
+		{"mfa: { substitute_days_max = \"8\"; };", 1, "mfa.substitute_days_max", "8", "\"7\""},
+		{"mfa: { issuer = \"\"; };", 1, "mfa.issuer", "\"\"", "1 to 64"},
+		{"mfa: { issuer = \"a:b\"; };", 1, "mfa.issuer", "a:b", "colon"},
+		{"mfa: { escrow_key = \"00\"; };", 1, "mfa.escrow_key", "00", "64 hex digits"},
+		{"mfa: { escrow_key = "
+		 "\"0000000000000000000000000000000000000000000000000000000000000000\"; };",
+			1, "mfa.escrow_key", "0000", "--escrow-keypair"},
+	};
+	check_all(cases, SKM_ARRAY_SIZE(cases));
+}
+
+Test(refused, a_grace_without_a_near_end)
+{
+	cr_assert(setenv("TZ", "UTC0", 1) == 0);
+	static const struct refusal cases[] = {
+		{"mfa: {\n grace_until = \"\"; };", 2, "mfa.grace_until", "\"\"", "YYYY-MM-DD"},
+		{"mfa: {\n grace_until = \"2027-02-29\"; };", 2, "mfa.grace_until", "2027-02-29", "366"},
+		{"mfa: {\n grace_until = \"2027-11-23\"; };", 2, "mfa.grace_until", "2027-11-23", "366"},
+		{"mfa: {\n grace_until = \"9999-12-31\"; };", 2, "mfa.grace_until", "9999-12-31", "366"},
+	};
+	check_all(cases, SKM_ARRAY_SIZE(cases));
+}
+
+Test(refused, more_groups_than_there_is_room_for)
+{
+	char text[512] = "mfa: { require = [ ";
+	for (unsigned i = 0; i <= SKM_MFA_GROUPS_MAX; i++) {
+		size_t used = strlen(text);
+		(void)snprintf(text + used, sizeof(text) - used, "%s\"group-%u\"", i ? ", " : "", i);
+	}
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), " ]; };");
+	const struct refusal wanted = {text, 1, "mfa.require[16]", "group-16", "1 to 16"};
+	check(&wanted, strlen(text));
 }
 
 Test(refused, rules)
