@@ -15,7 +15,7 @@
 
 struct skm_control_server;
 
-/* What the server asks of the agent. Borrowed for the server's life. */
+/* What the server asks of the agent. Copied. */
 struct skm_control_source {
 	void (*status)(void *user, struct skm_status *ret_status);
 	/* The device with the smallest port name greater than `after` ("" = from the start): 1 and
