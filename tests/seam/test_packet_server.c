@@ -307,6 +307,7 @@ Test(packet_server, everybodys_patience_ends)
 {
 	int first = caller(NULL, 0);
 	run();
+	cr_assert_eq(skm_loop_run_once(fixture.loop, PATIENCE_MS / 2), 0);
 	(void)close(first);
 	run();
 	int second = caller(NULL, 0);
