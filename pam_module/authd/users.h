@@ -20,12 +20,20 @@ struct skm_users {
 	void *user;
 };
 struct skm_users skm_users_system(void);
+/* Could a user have that name? The name service is not asked about others. Pure. */
+bool skm_user_name_is_possible(const char *name);
+
+#define SKM_LOGIN_UID_UNSET UINT32_MAX
+/* PROC_ROOT/PID/loginuid; SKM_LOGIN_UID_UNSET when it is not set or cannot be read. The number may belong to
+ * another process by now: a peer that ended, or handed its socket on, shows nothing or a stranger. So the
+ * answer may forbid and be recorded, and never permits what the peer's uid does not. */
+uint32_t skm_peer_login_uid(const char *proc_root, int32_t pid);
 
 /* The caller, by the kernel's word. */
 struct skm_peer {
 	uint32_t uid;
 	int32_t pid;
-	uint32_t login_uid; /* /proc/PID/loginuid; UINT32_MAX = not set or not known */
+	uint32_t login_uid; /* skm_peer_login_uid */
 	bool is_admin;	    /* root or sekimori-admin */
 	bool is_helpdesk;   /* sekimori-helpdesk */
 	bool is_reader;	    /* one of the four roles */
