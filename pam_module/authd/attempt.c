@@ -7,16 +7,13 @@
  * the session's way, malware in the session would get new guesses with every login; the other way round it
  * could clear the console's.
  *
- * What is not counted: no code at all, a used code, a code of a time that is over. None of these could have
- * been accepted, so nothing is guessed with them; people type them every day. */
+ * What is not counted: no code at all, a used code, a code while the clock stands before the last accepted one.
+ * None of these could have been accepted, so nothing is guessed with them; people type them every day. */
 #include "attempt.h"
 
 #include <string.h>
 
 #include "recovery.h"
-
-/* A clock is corrected by seconds all the time. */
-#define CLOCK_SLACK_SEC 120
 
 enum settlement { SETTLE_COUNTED, SETTLE_REFUNDED, SETTLE_CLEARED };
 
@@ -110,6 +107,13 @@ static void reserve(const struct skm_inquiry *inquiry, struct skm_subject *subje
 
 /* ---- the comparison ---- */
 
+/* SKM_CODE_CLOCK is said of guesses too. With one token none of them can be right; a second token's clock or
+ * counter may still be within reach, and then a guess is a guess. */
+static enum settlement settlement_of_clock(const struct skm_person *person)
+{
+	return person->token_count == 1 ? SETTLE_REFUNDED : SETTLE_COUNTED;
+}
+
 static bool has_token_of(const struct skm_person *person, uint8_t digits)
 {
 	for (size_t i = 0; i < person->token_count; i++) {
@@ -117,21 +121,6 @@ static bool has_token_of(const struct skm_person *person, uint8_t digits)
 			return true;
 	}
 	return false;
-}
-
-/* A terminal whose clock was set back finds even the right code wrong: say so, since the person cannot know.
- * It stays counted: this is no proof that the code was right. */
-static void conclude_wrong(
-	const struct skm_inquiry *inquiry, const struct skm_subject *subject, struct trial *trial)
-{
-	if (!has_token_of(&subject->person, trial->first.digits))
-		conclude(trial, SKM_AUTH_NOT_A_CODE, SETTLE_REFUNDED,
-			"the person has no token with this number of digits");
-	else if (skm_inquiry_now_sec(inquiry) + CLOCK_SLACK_SEC < subject->state.latest_sec)
-		conclude(trial, SKM_AUTH_CLOCK, SETTLE_COUNTED,
-			"wrong code, and the clock stands before the person's last login");
-	else
-		conclude(trial, SKM_AUTH_WRONG, SETTLE_COUNTED, "wrong code");
 }
 
 static void remember_token(struct skm_inquiry *inquiry, struct skm_subject *subject, int index)
@@ -168,12 +157,16 @@ static void compare_code(struct skm_inquiry *inquiry, struct skm_subject *subjec
 		conclude(trial, SKM_AUTH_REPLAYED, SETTLE_REFUNDED, "a code that was used before");
 		return;
 	case SKM_CODE_CLOCK:
-		conclude(trial, SKM_AUTH_CLOCK, SETTLE_REFUNDED,
+		conclude(trial, SKM_AUTH_CLOCK, settlement_of_clock(&subject->person),
 			"the clock stands before the last accepted code; nothing new can be accepted");
 		return;
 	case SKM_CODE_WRONG:
 	default:
-		conclude_wrong(inquiry, subject, trial);
+		if (has_token_of(&subject->person, trial->first.digits))
+			conclude(trial, SKM_AUTH_WRONG, SETTLE_COUNTED, "wrong code");
+		else
+			conclude(trial, SKM_AUTH_NOT_A_CODE, SETTLE_REFUNDED,
+				"the person has no token with this number of digits");
 	}
 }
 

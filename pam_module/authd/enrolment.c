@@ -75,6 +75,24 @@ static enum skm_auth_outcome check_record(
 	return SKM_AUTH_OK;
 }
 
+/* As much as fits, whole characters. A colon divides issuer and account in a URI; the configuration may name
+ * the terminal as it likes. */
+static void copy_name(char *ret_name, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+	if (len >= size)
+		len = size - 1;
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		bool is_allowed = (unsigned char)text[i] >= ' ' && text[i] != ':' && text[i] != 0x7f;
+		ret_name[i] = text[i];
+		if (!is_allowed)
+			ret_name[i] = '-';
+	}
+	ret_name[len] = '\0';
+}
+
 /* A person has one secret a terminal: the app must show which is which. */
 static int format_uri(const struct skm_inquiry *inquiry, const struct skm_token *token,
 	char ret_uri[SKM_OTPAUTH_BYTES])
@@ -82,16 +100,10 @@ static int format_uri(const struct skm_inquiry *inquiry, const struct skm_token 
 	const struct skm_config *config = inquiry->authenticator->config;
 	struct skm_otpauth otpauth = {.parameters = token->parameters, .secret_len = token->secret_len};
 	char account[SKM_PERSON_NAME_BYTES + sizeof(config->terminal.number) + 1];
-	(void)snprintf(account, sizeof(account), "%s%s%s", inquiry->name, config->terminal.number[0] ? "@" : "",
-		config->terminal.number);
-	size_t len = strlen(account);
-	if (len >= sizeof(otpauth.account))
-		len = sizeof(otpauth.account) - 1;
-	/* Not in the middle of a character; both parts are UTF-8. */
-	while (len > 0 && ((unsigned char)account[len] & 0xc0) == 0x80)
-		len--;
-	memcpy(otpauth.account, account, len);
-	memcpy(otpauth.issuer, config->mfa.issuer, sizeof(otpauth.issuer));
+	(void)snprintf(account, sizeof(account), "%s%s%s", inquiry->name,
+		config->terminal.number[0] ? "@" : "", config->terminal.number);
+	copy_name(otpauth.account, sizeof(otpauth.account), account);
+	copy_name(otpauth.issuer, sizeof(otpauth.issuer), config->mfa.issuer);
 	memcpy(otpauth.secret, token->secret, sizeof(otpauth.secret));
 	otpauth.counter = token->first_counter;
 	int r = skm_otpauth_format(&otpauth, ret_uri, SKM_OTPAUTH_BYTES);
