@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds, once, the Debian disk on which every test terminal runs, and one more for each package to test.
+"""Builds, once, the Debian disks on which the test terminals run, and one more of each for each package to test.
 
 The result is three files in the cache folder: a raw ext4 disk without partitions, and the kernel and the initrd that
 Debian's own tools made inside it. QEMU is given kernel and initrd directly, so a test can choose the kernel command
@@ -11,10 +11,11 @@ ten seconds here and ten minutes on the emulated processor. (VM.install_deb() is
 
 The file names carry a hash of everything that goes into the build, so a changed package list or recipe builds a new
 disk and an old one is never used by mistake. Run as a program it builds the disk, if needed, and prints the paths.
-    image.py [PACKAGE.deb]
+    image.py [--kind base|desktop] [PACKAGE.deb]
 """
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import os
@@ -29,29 +30,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITE = "bookworm"
-DISK_SIZE = "4G"
-
 # One line for each reason why a package is there.
-PACKAGES = """
+BASE_PACKAGES = """
     linux-image-amd64 initramfs-tools kmod zstd
     systemd systemd-sysv libpam-systemd udev dbus
     qemu-guest-agent
     cryptsetup cryptsetup-initramfs
-    libudev1 libconfig9 libsodium23 libjansson4
+    libudev1 libconfig9 libsodium23 libjansson4 libnettle8 libqrencode4
     login passwd sudo openssh-server openssh-client
     procps psmisc jq acl usbutils sg3-utils fdisk dosfstools e2fsprogs attr
     python3
-    usbguard
+    usbguard libpam-google-authenticator libpam-oath oathtool pamtester
 """.split()
-# udev, kmod ... libjansson4: what the product's package depends on: it is installed without a network.
+# udev, kmod ... libqrencode4: what the product's package depends on: it is installed without a network.
 # login ... openssh-client:    the doors that the second factor guards.
 # procps ... attr:             what scenarios look at the terminal with.
 # python3:                     runs the helpers in guest/. python3-minimal has neither json nor ctypes.
-# usbguard:                    the comparison in the benchmarks; its services are masked.
+# usbguard ... pamtester:      the comparisons; USBGuard's services are masked, no PAM stack names the modules.
+
+DESKTOP_PACKAGES = """
+    xserver-xorg-core xserver-xorg-input-libinput xinit x11-xserver-utils xterm openbox
+    lightdm lightdm-gtk-greeter adwaita-icon-theme dbus-user-session
+    gnome-keyring libpam-gnome-keyring libsecret-tools
+    i3lock xsecurelock
+    polkitd pkexec
+    fonts-vlgothic locales
+""".split()
+# xserver ... openbox:         the X server draws on QEMU's standard VGA with the modesetting driver that it brings.
+# gnome-keyring ...:           must still be unlocked by the login password when a code is asked as well.
+# i3lock, xsecurelock:         screen lockers that run as the user.
+# polkitd, pkexec:             with its text agent.
+# fonts-vlgothic, locales:     the small Japanese font, and a greeter that speaks Japanese, as in a town hall.
 
 # Runs in the new root folder ($1). Whatever would cost boot time and no test needs is switched off.
-SETUP = r"""
+BASE_SETUP = r"""
 set -eu
 root=$1
 echo terminal > "$root/etc/hostname"
@@ -66,6 +78,35 @@ chroot "$root" systemctl --quiet mask usbguard.service usbguard-dbus.service apt
 chroot "$root" systemctl --quiet disable ssh.service
 echo MODULES=most > "$root/etc/initramfs-tools/conf.d/rig"
 chroot "$root" update-initramfs -u -k all
+"""
+DESKTOP_SETUP = r"""
+printf 'ja_JP.UTF-8 UTF-8\n' > "$root/etc/locale.gen"
+chroot "$root" locale-gen
+printf 'LANG=ja_JP.UTF-8\n' > "$root/etc/default/locale"
+mkdir -p "$root/etc/lightdm/lightdm.conf.d" "$root/etc/X11/xorg.conf.d"
+printf '[Seat:*]\nuser-session=openbox\ngreeter-hide-users=true\ngreeter-session=lightdm-gtk-greeter\n' \
+    > "$root/etc/lightdm/lightdm.conf.d/50-rig.conf"
+printf '[greeter]\nfont-name=VL Gothic 13\nbackground=#2e3440\ntheme-name=Adwaita\nindicators=~host;~spacer;~clock\n' \
+    > "$root/etc/lightdm/lightdm-gtk-greeter.conf"
+cat > "$root/etc/X11/xorg.conf.d/50-rig.conf" <<'EOF'
+Section "Monitor"
+    Identifier "screen"
+    Option "PreferredMode" "1024x768"
+EndSection
+Section "Device"
+    Identifier "card"
+    Driver "modesetting"
+    Option "AccelMethod" "none"
+    Option "Monitor-Virtual-1" "screen"
+EndSection
+Section "ServerFlags"
+    Option "BlankTime" "0"
+    Option "StandbyTime" "0"
+    Option "OffTime" "0"
+EndSection
+EOF
+"""
+LAST_SETUP = r"""
 rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 """
 
@@ -91,6 +132,27 @@ cp root/boot/initrd.img-* initrd
 chmod 0644 disk kernel initrd
 rm -rf --one-file-system root
 """
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of terminal. The desktop is apart, so that what needs no screen stays quick."""
+    name: str
+    packages: tuple[str, ...]
+    setup: str
+    suite: str = "bookworm"
+    disk_size: str = "4G"
+
+    @property
+    def key(self) -> str:
+        """A short hash of all that determines the image's content, save what the mirror has today."""
+        return _short_hash("\n".join([self.suite, self.disk_size, *sorted(self.packages), self.setup, MAKE_DISK]).encode())
+
+
+KINDS = {kind.name: kind for kind in (
+    Kind("base", tuple(BASE_PACKAGES), BASE_SETUP + LAST_SETUP),
+    Kind("desktop", tuple(BASE_PACKAGES + DESKTOP_PACKAGES), BASE_SETUP + DESKTOP_SETUP + LAST_SETUP),
+)}
 
 
 @dataclass(frozen=True)
@@ -121,11 +183,6 @@ def cache_dir() -> Path:
 def say(text: str) -> None:
     """One line a step, flushed, so that a log file grows while something slow happens."""
     print(f"image: {text}", file=sys.stderr, flush=True)
-
-
-def recipe_key() -> str:
-    """A short hash of all that determines the image's content, save what the mirror has today."""
-    return _short_hash("\n".join([SUITE, DISK_SIZE, *sorted(PACKAGES), SETUP, MAKE_DISK]).encode())
 
 
 def _short_hash(data: bytes) -> str:
@@ -161,8 +218,8 @@ def _one_line_entries(text: str) -> Iterator[tuple[str, str, str, str]]:
         yield uri, suite, components.strip(), key.group(1) if key else ""
 
 
-def apt_sources() -> list[str]:
-    """The host's Debian archives as `deb` lines for SUITE. Third-party archives are left out."""
+def apt_sources(suite: str) -> list[str]:
+    """The host's Debian archives as `deb` lines for a release. Third-party archives are left out."""
     codename = _host_codename()
     entries = []
     folder = Path("/etc/apt/sources.list.d")
@@ -172,14 +229,14 @@ def apt_sources() -> list[str]:
         if path.exists():
             entries += _one_line_entries(path.read_text())
     lines = []
-    for uri, suite, components, signed_by in entries:
-        kind = re.fullmatch(re.escape(codename) + r"(|-updates|-security)", suite)
+    for uri, their_suite, components, signed_by in entries:
+        kind = re.fullmatch(re.escape(codename) + r"(|-updates|-security)", their_suite)
         if not kind or "main" not in components.split():
             continue
         option = f"[signed-by={signed_by}] " if signed_by.startswith("/") else ""
-        lines.append(f"deb {option}{uri} {SUITE}{kind.group(1)} main")
+        lines.append(f"deb {option}{uri} {suite}{kind.group(1)} main")
     if not lines:
-        raise ImageError(f"no Debian archive for {codename} in /etc/apt: cannot tell where to get {SUITE} from")
+        raise ImageError(f"no Debian archive for {codename} in /etc/apt: cannot tell where to get {suite} from")
     return list(dict.fromkeys(lines))
 
 
@@ -202,24 +259,24 @@ def _run(step: str, command: list[str], log: Path, **kwargs) -> None:
         raise ImageError(f"cannot build the image: {step}: {command[0]} exited {done.returncode}\n{tail}")
 
 
-def _fetch_root(work: Path, target: Path) -> None:
+def _fetch_root(kind: Kind, work: Path, target: Path) -> None:
     """Makes the archive of the whole file system from the mirror's packages."""
     setup = work / "setup"
-    setup.write_text("#!/bin/sh\n" + SETUP)
+    setup.write_text("#!/bin/sh\n" + kind.setup)
     setup.chmod(0o755)
-    _run(f"fetching and unpacking Debian {SUITE} ({len(PACKAGES)} packages and what they need)",
-         ["mmdebstrap", "--variant=minbase", "--components=main", "--include=" + ",".join(PACKAGES), *apt_options(),
-          f"--customize-hook={setup} \"$1\"", SUITE, str(work / "root.tar"), *apt_sources()], work / "build.log")
+    _run(f"fetching and unpacking Debian {kind.suite}, {kind.name} ({len(kind.packages)} packages and what they need)",
+         ["mmdebstrap", "--variant=minbase", "--components=main", "--include=" + ",".join(kind.packages), *apt_options(),
+          f"--customize-hook={setup} \"$1\"", kind.suite, str(work / "root.tar"), *apt_sources(kind.suite)], work / "build.log")
     os.replace(work / "root.tar", target)
 
 
-def _make_disk(work: Path, root_tar: Path, deb: Path | None, image: Image) -> None:
+def _make_disk(kind: Kind, work: Path, root_tar: Path, deb: Path | None, image: Image) -> None:
     """Makes the image's three files in `work` and renames them into place, the disk last."""
     prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
     if os.geteuid() != 0:
         prefix += ["--map-root-user", "--map-auto"]
     _run(f"installing {deb.name} and writing its disk" if deb else "writing the disk",
-         [*prefix, "sh", "-c", MAKE_DISK, "sh", DISK_SIZE, str(deb or ""), str(root_tar)], work / "build.log", cwd=work)
+         [*prefix, "sh", "-c", MAKE_DISK, "sh", kind.disk_size, str(deb or ""), str(root_tar)], work / "build.log", cwd=work)
     for name, target in (("kernel", image.kernel), ("initrd", image.initrd), ("disk", image.disk)):
         os.replace(work / name, target)
 
@@ -244,12 +301,13 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def ensure_image(deb: Path | None = None) -> Image:
+def ensure_image(deb: Path | None = None, kind_name: str = "base") -> Image:
     """Returns the image of plain Debian, or of Debian with a package installed; builds what the cache lacks."""
+    kind = KINDS[kind_name]
     for tool in ("mmdebstrap", "mke2fs", "tar", "unshare"):
         if not shutil.which(tool):
             raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar util-linux")
-    cache, base = cache_dir(), f"{SUITE}-{recipe_key()}"
+    cache, base = cache_dir(), f"{kind.suite}-{kind.name}-{kind.key}"
     name = f"{base}-with-{_short_hash(deb.read_bytes())}" if deb else base
     image = Image(*(cache / f"{name}.{kind}" for kind in ("disk", "kernel", "initrd")))
     root_tar = cache / f"{base}.tar"
@@ -262,16 +320,20 @@ def ensure_image(deb: Path | None = None) -> Image:
             with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
                 os.chmod(work, 0o755)       # without root, mmdebstrap's hooks enter it as another user
                 if not root_tar.exists():
-                    _fetch_root(Path(work), root_tar)
-                _make_disk(Path(work), root_tar, deb.resolve() if deb else None, image)
+                    _fetch_root(kind, Path(work), root_tar)
+                _make_disk(kind, Path(work), root_tar, deb.resolve() if deb else None, image)
             say(f"built in {time.monotonic() - began:.0f} s: {image.disk}")
             _drop_old(cache)
     return image
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description="Builds the disk of a test terminal, if needed, and prints the paths.")
+    parser.add_argument("deb", nargs="?", type=Path, metavar="PACKAGE.deb")
+    parser.add_argument("--kind", choices=KINDS, default="base")
+    options = parser.parse_args()
     try:
-        image = ensure_image(Path(sys.argv[1]) if sys.argv[1:] else None)
+        image = ensure_image(options.deb, options.kind)
     except (ImageError, OSError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

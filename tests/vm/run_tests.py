@@ -140,7 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the VM is cleared away
     options.logs.mkdir(parents=True, exist_ok=True)
     try:
-        ensure_image()
+        for kind in {scenario.setup.image for scenario in scenarios}:
+            ensure_image(kind_name=kind)
     except ImageError as error:
         print(f"cannot run: {error}", file=sys.stderr)
         return 3

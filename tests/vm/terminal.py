@@ -27,6 +27,7 @@ class Setup:
     memory_mb: int = 1024
     prepare: str = ""                   # shell commands after the installation, before the snapshot
     second_disk_mb: int = 0             # an empty /dev/vdb of that size
+    image: str = "base"                 # "desktop" has LightDM, X, a keyring, polkit and screen lockers (image.KINDS)
 
 
 BARE = Setup("bare", install=False)     # Debian without Sekimori
@@ -93,7 +94,8 @@ class Terminal:
     def running(cls, setup: Setup, deb: Path | None, log_dir: Path) -> Iterator["Terminal"]:
         """Boots a terminal, brings it into the state that `setup` describes, and takes the snapshot."""
         assert deb or not setup.install, f"the scenarios of {setup.name!r} need --deb FILE"
-        with VM(ensure_image(deb if setup.install else None), setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
+        image = ensure_image(deb if setup.install else None, setup.image)
+        with VM(image, setup.memory_mb, log_dir, setup.second_disk_mb) as vm:
             terminal = cls(vm, setup)
             terminal.deb = deb
             vm.start(setup.kernel_args)

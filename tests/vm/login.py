@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People at the doors of a terminal: the codes on their phones, and every program that asks for one.
+
+    phone = Phone.from_uri(t.check("sekimori mfa enrol --user taro --no-confirm --uri"))
+    said = sudo(t, ["taro", phone.fresh(t)])
+    assert said.ok, said
+
+Each door takes the answers in the order in which a person gives them, waits for each question before it types, and
+returns what was on the screen. Codes are computed here, from RFC 4226 and RFC 6238, not by the code under test.
+"""
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import math
+import re
+import subprocess
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image import cache_dir
+from terminal import Terminal
+from usb import GUEST_DIR
+from waiting import Deadline, Timeout, wait_for
+
+PASSWORD = r"(?i)password[^\n]*: ?$|パスワード[^\n]*: ?$"
+CODE = r"(?i)(verification code|one-time password|確認コード)[^\n]*: ?$"
+SECONDS = 180.0
+
+
+# --------------------------------------------------------------------------------------------- codes
+
+def hotp(secret: bytes, counter: int, digits: int = 6, algorithm: str = "sha1") -> str:
+    """RFC 4226, 5.3, with the hashes of RFC 6238."""
+    mac = hmac.new(secret, counter.to_bytes(8, "big"), algorithm).digest()
+    offset = mac[-1] & 15
+    number = int.from_bytes(mac[offset:offset + 4], "big") & 0x7FFFFFFF
+    return str(number % 10 ** digits).zfill(digits)
+
+
+@dataclass
+class Phone:
+    """An authenticator app with one account."""
+    secret: bytes
+    algorithm: str = "sha1"
+    digits: int = 6
+    period: int = 30
+    last_step: int = 0              # the newest one that fresh() gave away
+
+    @classmethod
+    def from_uri(cls, uri: str) -> "Phone":
+        """Reads what the person would scan (otpauth://totp/…)."""
+        parsed = urllib.parse.urlparse(uri.strip())
+        assert parsed.scheme == "otpauth" and parsed.netloc == "totp", uri
+        query = dict(urllib.parse.parse_qsl(parsed.query, strict_parsing=True))
+        secret = query["secret"]
+        return cls(base64.b32decode(secret + "=" * (-len(secret) % 8)), query.get("algorithm", "SHA1").lower(),
+                   int(query.get("digits", 6)), int(query.get("period", 30)))
+
+    def code_at(self, seconds: float) -> str:
+        return hotp(self.secret, int(seconds) // self.period, self.digits, self.algorithm)
+
+    def code(self, t: Terminal) -> str:
+        """What the phone shows at this moment of the terminal's clock."""
+        return self.code_at(clock(t))
+
+    def fresh(self, t: Terminal) -> str:
+        """A code that was never shown before, at the beginning of its time. Instead of waiting for the next step it sets
+        the terminal's clock forward to it: so a slow machine has the whole step to type it."""
+        step = max(math.ceil(clock(t) / self.period), self.last_step + 1)
+        t.vm.set_clock(step * self.period + 1)
+        self.last_step = step
+        return self.code_at(step * self.period)
+
+    def wrong(self, t: Terminal) -> str:
+        """A code that is right at no time near this one."""
+        step = int(clock(t)) // self.period
+        near = {hotp(self.secret, step + i, self.digits, self.algorithm) for i in range(-20, 21)}
+        return next(code for code in (str(i).zfill(self.digits) for i in range(111111, 999999)) if code not in near)
+
+
+def clock(t: Terminal) -> float:
+    """The terminal's wall clock."""
+    return float(t.check("date +%s.%N"))
+
+
+# --------------------------------------------------------------------------------------------- doors with a terminal
+
+@dataclass(frozen=True)
+class Said:
+    """How a conversation went."""
+    code: int | None
+    answered: int                   # how many answers were asked for
+    text: str
+    stuck: str                      # "" if every question came
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0 and not self.stuck
+
+
+def converse(t: Terminal, argv: Sequence[str], steps: Sequence[tuple[str, str]], user: str | None = None,
+             seconds: float = SECONDS, **env: str) -> Said:
+    """Runs a program on a terminal of its own in the guest and answers its questions (guest/converse.py)."""
+    job: dict[str, Any] = {"argv": list(argv), "user": user, "steps": list(steps), "seconds": seconds, "env": env}
+    return Said(**json.loads(t.usb.helper("converse.py", json.dumps(job).encode(), deadline=seconds + 60.0)))
+
+
+def questions(answers: Sequence[str]) -> list[tuple[str, str]]:
+    """The usual order: the password, then the code. Whoever gives more answers gives more codes."""
+    return list(zip([PASSWORD, *[CODE] * (len(answers) - 1)], answers))
+
+
+def su(t: Terminal, answers: Sequence[str], user: str = "taro", by: str = "hanako", **env: str) -> Said:
+    """`by` becomes `user`."""
+    return converse(t, ["su", "-c", "id -un", user], questions(answers), by, **env)
+
+
+def sudo(t: Terminal, answers: Sequence[str], user: str = "taro", **env: str) -> Said:
+    return converse(t, ["sudo", "-k", "id", "-un"], questions(answers), user, **env)
+
+
+def ssh(t: Terminal, method: str, answers: Sequence[str], user: str = "taro") -> Said:
+    """`method`: keyboard-interactive (a question for each) or password (one field)."""
+    options = [f"PreferredAuthentications={method}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
+               "NumberOfPasswordPrompts=1", "LogLevel=ERROR"]
+    return converse(t, ["ssh", *(f"-o{option}" for option in options), f"{user}@127.0.0.1", "id", "-un"], questions(answers))
+
+
+def pkexec(t: Terminal, answers: Sequence[str], user: str = "taro") -> Said:
+    """Its own text agent asks. `user` is in the group sudo, so it is their own password that polkit wants."""
+    return converse(t, ["pkexec", "/usr/bin/id", "-un"], questions(answers), user)
+
+
+SSHD = r"""
+printf 'KbdInteractiveAuthentication yes\nPasswordAuthentication yes\nMaxAuthTries 20\nUsePAM yes\n' \
+    > /etc/ssh/sshd_config.d/rig.conf
+systemctl start ssh.service
+"""
+PEOPLE = r"""
+useradd --create-home --shell /bin/bash hanako
+echo hanako:hanako | chpasswd
+usermod -aG sudo taro
+echo 'Defaults passwd_tries=1' > /etc/sudoers.d/rig
+"""
+
+
+# --------------------------------------------------------------------------------------------- the console
+
+class Console:
+    """A virtual console: keys go in through QEMU's keyboard, the text comes out of the kernel's screen memory."""
+
+    def __init__(self, t: Terminal, number: int) -> None:
+        self.t, self.number = t, number
+
+    def show(self) -> "Console":
+        """Brings it to the front, as Ctrl-Alt-F does."""
+        self.t.check(f"chvt {self.number}" if self._has_chvt() else self._chvt_by_python())
+        return self
+
+    def _has_chvt(self) -> bool:
+        return self.t.run("command -v chvt")[0] == 0
+
+    def _chvt_by_python(self) -> str:
+        return ("python3 -c 'import fcntl; tty = open(\"/dev/tty0\"); "
+                f"fcntl.ioctl(tty, 0x5606, {self.number}); fcntl.ioctl(tty, 0x5607, {self.number})'")
+
+    def text(self) -> str:
+        """The screen, line by line. /dev/vcsa begins with its size; each character has an attribute behind it."""
+        raw = bytes.fromhex(self.t.check(f"xxd -p /dev/vcsa{self.number} 2>/dev/null || "
+                                         f"python3 -c 'print(open(\"/dev/vcsa{self.number}\", \"rb\").read().hex())'"))
+        rows, columns, cells = raw[0], raw[1], raw[4::2].decode("latin-1")
+        return "\n".join(cells[row * columns:(row + 1) * columns].rstrip() for row in range(rows)).rstrip()
+
+    def wait(self, pattern: str, seconds: float = SECONDS) -> str:
+        """Waits until the end of the screen matches."""
+        def fits() -> str | None:
+            text = self.text()
+            return text if re.search(pattern, text) else None
+        try:
+            return wait_for(fits, f"{pattern!r} on console {self.number}", seconds)
+        except Timeout as error:
+            raise Timeout(f"{error}\n--- the screen\n{self.text()}") from error
+
+    def login(self, user: str, answers: Sequence[str], seconds: float = SECONDS) -> str:
+        """Types the name and the answers as they are asked for, and waits for the shell, a refusal or a new question.
+        Returns the screen."""
+        self.t.vm.press("ret")
+        self.wait(r"login: ?$", seconds)
+        before = self.text().count("login: ")
+        self.t.vm.type_text(user + "\n")
+        for pattern, answer in questions(answers):
+            # the end of the screen is stripped of blanks
+            self.wait(pattern.replace(": ?$", ":$").replace("(?i)", "(?im)"), seconds)
+            self.t.vm.type_text(answer + "\n")
+        return self.wait(rf"(?s)(login: .*){{{before + 1}}}|{user}@terminal:", seconds)
+
+    def logout(self) -> None:
+        self.t.vm.press("ctrl", "d")
+        self.wait(r"login: ?$")
+
+
+# --------------------------------------------------------------------------------------------- the desktop
+
+# Every message between LightDM and its greeter is then in its log.
+LIGHTDM_DEBUG = r"""
+mkdir -p /etc/systemd/system/lightdm.service.d
+printf '[Service]\nExecStart=\nExecStart=/usr/sbin/lightdm --debug\n' > /etc/systemd/system/lightdm.service.d/rig.conf
+systemctl daemon-reload
+systemctl restart lightdm.service
+"""
+LIGHTDM_LOG = "/var/log/lightdm/lightdm.log"
+
+
+class Greeter:
+    """LightDM with its GTK greeter. What it asks and what PAM answered is read from LightDM's debug log; what a person sees
+    is on the screenshot."""
+
+    def __init__(self, t: Terminal) -> None:
+        self.t = t
+        self._read = 0              # bytes of the log that were dealt with
+
+    def log(self) -> str:
+        return self.t.vm.get_file(LIGHTDM_LOG)[self._read:].decode(errors="replace")
+
+    def wait_log(self, pattern: str, seconds: float = SECONDS) -> re.Match[str]:
+        """Waits for a line, and takes the log up to there as dealt with."""
+        def find() -> re.Match[str] | None:
+            return re.search(pattern, self.log())
+        try:
+            match = wait_for(find, f"{pattern!r} in LightDM's log", seconds)
+        except Timeout as error:
+            raise Timeout(f"{error}\n" + "\n".join(self.log().splitlines()[-25:])) from error
+        self._read += len(self.log()[:match.end()].encode())
+        return match
+
+    def wait_shown(self) -> None:
+        """Until the greeter has drawn itself and asks for the name."""
+        self.wait_log(r"Greeter connected|Greeter start authentication")
+
+    def begin(self, user: str) -> None:
+        self.t.vm.type_text(user + "\n")
+        self.wait_log(r"Prompt greeter with 1 message")
+
+    def answer(self, text: str) -> str:
+        """Types an answer and waits for what follows: "asked" (another question) or the PAM result, e.g. "Success"."""
+        self.t.vm.type_text(text + "\n")
+        match = self.wait_log(r"Prompt greeter with 1 message|Authenticate result for user \S+: ([^\n]+)")
+        return match.group(1) or "asked"
+
+    def wait_session(self, user: str = "taro") -> None:
+        wait_for(lambda: self.t.run(f"loginctl list-sessions --no-legend | grep -w {user} | grep -w seat0")[0] == 0,
+                 f"{user}'s session on the seat", SECONDS)
+
+
+def keyring_is_locked(t: Terminal, user: str = "taro") -> bool:
+    """Is the login keyring of the person's session still locked?"""
+    bus = f"setpriv --reuid {user} --regid {user} --init-groups env XDG_RUNTIME_DIR=/run/user/$(id -u {user}) " \
+          f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$(id -u {user})/bus busctl --user"
+    name = "org.freedesktop.secrets /org/freedesktop/secrets"
+    found = wait_for(lambda: t.run(f"{bus} get-property {name}/collection/login "
+                                   "org.freedesktop.Secret.Collection Locked")[1].strip(), "the login keyring", 120.0)
+    assert found in ("b true", "b false"), found
+    return found == "b true"
+
+
+def in_session(t: Terminal, command: str, user: str = "taro") -> None:
+    """Starts a program in the person's X session."""
+    t.check(f"setsid setpriv --reuid {user} --regid {user} --init-groups env HOME=/home/{user} USER={user} DISPLAY=:0 "
+            f"XAUTHORITY=/home/{user}/.Xauthority {command} >/dev/null 2>&1 </dev/null &")
+
+
+# --------------------------------------------------------------------------------------------- many at one moment
+
+def race_tool() -> Path:
+    """tests/pam/race.c, compiled on this machine: the terminal has no compiler."""
+    source = Path(__file__).resolve().parents[1] / "pam" / "race.c"
+    target = cache_dir() / f"race-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+    if not target.exists():
+        subprocess.run(["cc", "-std=gnu17", "-O2", "-o", str(target), str(source), "-lpam"], check=True)
+    return target
+
+
+def install_race(t: Terminal) -> None:
+    t.vm.put_file(race_tool(), f"{GUEST_DIR}/race", 0o755)
+
+
+def race(t: Terminal, service: str, user: str, answers: Sequence[str], times: int = 1) -> dict[str, Any]:
+    """`times` sessions at one moment for each of the answers."""
+    text = "".join(f"{answer}\n" for answer in answers).encode()
+    return json.loads(t.usb.helper(f"race {service} {user} together {times}", text, deadline=600.0))
+
+
+def in_turn(t: Terminal, service: str, user: str, answers: Sequence[str], warm_up: int = 0) -> dict[str, Any]:
+    """One session after the other, in one process."""
+    text = "".join(f"{answer}\n" for answer in answers).encode()
+    return json.loads(t.usb.helper(f"race {service} {user} in-turn {warm_up}", text, deadline=600.0))
+
+
+__all__ = [name for name in dir() if not name.startswith("_")] + ["Deadline"]
