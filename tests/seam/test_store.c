@@ -9,7 +9,7 @@
 
 #include "store_world.h"
 
-#define UID 1000
+#define UID 1000u
 
 static struct store_world world;
 static struct skm_key key, other_key;
