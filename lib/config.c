@@ -203,8 +203,8 @@ static int load_register(const char *path, const struct skm_config_tree *tree, c
 	return r;
 }
 
-int skm_config_load(
-	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error)
+static int load(const char *path, bool with_register, int64_t now_sec, struct skm_config **ret_config,
+	struct skm_config_error *error)
 {
 	SKM_CLEANUP(skm_free) char *text = NULL;
 	SKM_CLEANUP(skm_config_tree_freep) struct skm_config_tree *tree = NULL;
@@ -214,11 +214,23 @@ int skm_config_load(
 	int r = read_file(&place, SKM_CONFIG_BYTES_MAX, &text, &len, error);
 	if (r == 0)
 		r = parse(path, text, len, now_sec, &tree, &config, error);
-	if (r == 0 && config->usb.register_path[0])
+	if (r == 0 && with_register && config->usb.register_path[0])
 		r = load_register(path, tree, text, len, config, error);
 	if (r != 0)
 		return r;
 	*ret_config = config;
 	config = NULL;
 	return 0;
+}
+
+int skm_config_load(
+	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error)
+{
+	return load(path, true, now_sec, ret_config, error);
+}
+
+int skm_config_load_file(
+	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error)
+{
+	return load(path, false, now_sec, ret_config, error);
 }

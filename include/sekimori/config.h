@@ -100,6 +100,10 @@ struct skm_config_error {
  * and the like. */
 SKM_NODISCARD int skm_config_load(
 	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error);
+/* The same without the register, which is named, not read: the policy of logins must neither wait for a large
+ * list of USB devices nor fall with a broken one. The version then names the file alone. */
+SKM_NODISCARD int skm_config_load_file(
+	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error);
 /* The same from memory; `path` is only used in messages. No file is opened: the register is named, not read.
  * Used by tests and the fuzzer. */
 SKM_NODISCARD int skm_config_parse(const char *path, const char *text, size_t len, int64_t now_sec,

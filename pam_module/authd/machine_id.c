@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* machine-id(5) says that the number is confidential and that programs show a keyed hash of it instead:
+ * HMAC-SHA256 with the number as the key, over a fixed number of the program's, cut to 128 bits, as
+ * sd_id128_get_machine_app_specific(3) does. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "hmac.h"
+#include "sekimori/io.h"
+#include "service.h"
+
+/* Made once with `systemd-id128 new`. Another value would make every record one of another machine. */
+static const uint8_t program_id[16] = {
+	0x22, 0xa8, 0xc0, 0x57, 0x54, 0x34, 0x4c, 0x19, 0xb2, 0xee, 0x66, 0x4c, 0x08, 0xe7, 0xb6, 0x9a};
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int skm_machine_id_read(const char *path, uint8_t ret_machine[SKM_MACHINE_ID_BYTES])
+{
+	char text[64];
+	size_t len = 0;
+	int r = skm_file_read_at(AT_FDCWD, path, text, sizeof(text), &len);
+	if (r < 0)
+		return r == -EFBIG ? -EBADMSG : r;
+	uint8_t key[16];
+	uint8_t mac[SKM_HMAC_BYTES_MAX];
+	if (len != 2 * sizeof(key) && !(len == 2 * sizeof(key) + 1 && text[len - 1] == '\n'))
+		return -EBADMSG; /* "uninitialized" among others */
+	bool is_zero = true;
+	for (size_t i = 0; i < sizeof(key); i++) {
+		int high = digit(text[2 * i]);
+		int low = digit(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return -EBADMSG;
+		key[i] = (uint8_t)(high << 4 | low);
+		is_zero = is_zero && key[i] == 0;
+	}
+	if (is_zero)
+		return -EBADMSG;
+	(void)skm_hmac(SKM_OTP_SHA256, key, sizeof(key), program_id, sizeof(program_id), mac);
+	memcpy(ret_machine, mac, SKM_MACHINE_ID_BYTES);
+	return 0;
+}
