@@ -171,7 +171,7 @@ int main(int argc, char **argv)
 	int status = parse(argc, argv, &arguments);
 	if (status >= 0)
 		return status;
-	(void)umask(0027);
+	(void)umask(0077);
 	keep_memory_private();
 	if (skm_seal_start() < 0) {
 		skm_log(SKM_SEVERITY_ALERT, "cannot start libsodium");
