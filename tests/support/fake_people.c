@@ -84,17 +84,20 @@ static int try_fstat(int fd, struct stat *ret_stat)
 	return fstat(fd, ret_stat);
 }
 
-const struct skm_store_ops people_store_ops = {
-	.openat = try_openat,
-	.pread = try_pread,
-	.pwrite = try_pwrite,
-	.fdatasync = try_sync,
-	.fsync = try_sync,
-	.fallocate = try_fallocate,
-	.renameat = try_renameat,
-	.unlinkat = try_unlinkat,
-	.fstat = try_fstat,
-};
+/* What is not listed is the system's. */
+static void make_ops(struct skm_store_ops *ret_ops)
+{
+	*ret_ops = skm_store_ops_system;
+	ret_ops->openat = try_openat;
+	ret_ops->pread = try_pread;
+	ret_ops->pwrite = try_pwrite;
+	ret_ops->fdatasync = try_sync;
+	ret_ops->fsync = try_sync;
+	ret_ops->fallocate = try_fallocate;
+	ret_ops->renameat = try_renameat;
+	ret_ops->unlinkat = try_unlinkat;
+	ret_ops->fstat = try_fstat;
+}
 
 /* ---- the name service ---- */
 
@@ -188,7 +191,7 @@ static void open_store(struct people *people)
 	struct skm_store_options options = {
 		.folder = people->state_folder,
 		.fallback_folder = people->fallback_folder,
-		.ops = &people_store_ops,
+		.ops = &people->ops,
 		.key = authenticator->key,
 		.free_tries = people->config->mfa.free_tries,
 	};
@@ -205,6 +208,7 @@ void people_make(struct people *people)
 {
 	memset(people, 0, sizeof(*people));
 	memset(&people_faults, 0, sizeof(people_faults));
+	make_ops(&people->ops);
 	tmpdir_make(people->folder);
 	(void)snprintf(people->state_folder, sizeof(people->state_folder), "%s/mfa", people->folder);
 	(void)snprintf(people->fallback_folder, sizeof(people->fallback_folder), "%s/fallback", people->folder);

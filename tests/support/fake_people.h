@@ -20,6 +20,7 @@ enum people_call { PEOPLE_OPEN, PEOPLE_READ, PEOPLE_WRITE, PEOPLE_SYNC, PEOPLE_O
 struct people {
 	char folder[TMPDIR_BYTES];
 	char state_folder[TMPDIR_BYTES + 16], fallback_folder[TMPDIR_BYTES + 16];
+	struct skm_store_ops ops;
 	struct skm_authenticator authenticator;
 	struct skm_config *config;
 	struct skm_key key;
@@ -48,7 +49,6 @@ struct people_faults {
 	unsigned disk_error_after; /* so many writes on disk still work */
 };
 extern struct people_faults people_faults;
-extern const struct skm_store_ops people_store_ops;
 
 void people_make(struct people *people);
 /* The same files, another process: nothing but the disk is remembered. Another boot, too, if the test sets
