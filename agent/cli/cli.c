@@ -34,6 +34,14 @@ static const char *error_text(const struct skm_cli *cli, int error)
 	case EACCES:
 	case EPERM:
 		return SKM_SAY("権限がありません", "permission denied");
+	case EEXIST:
+		return SKM_SAY("既にあります", "it exists already");
+	case ENOSPC:
+		return SKM_SAY("ディスクに空きがありません", "no space left");
+	case EROFS:
+		return SKM_SAY("読み取り専用です", "read-only file system");
+	case EBUSY:
+		return SKM_SAY("使用中です", "busy");
 	case ENOTDIR:
 		return SKM_SAY("フォルダーではありません", "not a folder");
 	case ENOMEM:

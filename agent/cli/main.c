@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "mfa.h"
 
 static const char help_ja[] =
 	"使い方: sekimori [--lang ja|en] 動詞 [オプション]\n"
@@ -14,6 +15,7 @@ static const char help_ja[] =
 	"  policy test     機器がどう判定されるかを試します (何も変更しません)\n"
 	"  log show        監査記録を表示します\n"
 	"  log follow      監査記録を表示し、続きを待ちます\n"
+	"  mfa ...         多要素認証の登録と設定 (動詞の一覧は sekimori mfa)\n"
 	"\n"
 	"共通オプション: --json (機械で読む形式)  --lang ja|en  --help  --version\n"
 	"終了コード: 0 = 正常・はい、1 = いいえ・要確認、2 = 使い方の誤り、3 = 判断できません\n"
@@ -27,6 +29,7 @@ static const char help_en[] =
 	"  policy test     shows how a device would be judged (changes nothing)\n"
 	"  log show        shows audit records\n"
 	"  log follow      shows audit records and waits for more\n"
+	"  mfa ...         the second factor: registering and settings (sekimori mfa lists the verbs)\n"
 	"\n"
 	"Common options: --json (for machines)  --lang ja|en  --help  --version\n"
 	"Exit codes: 0 = yes, all is well; 1 = no, or something was found; 2 = usage; 3 = could not tell\n"
@@ -44,6 +47,17 @@ static const struct verb verbs[] = {
 	{"policy", "test", skm_verb_policy_test},
 	{"log", "show", skm_verb_log_show},
 	{"log", "follow", skm_verb_log_follow},
+	{"mfa", "enrol", skm_verb_mfa_enrol},
+	{"mfa", "status", skm_verb_mfa_status},
+	{"mfa", "list", skm_verb_mfa_list},
+	{"mfa", "recovery", skm_verb_mfa_recovery},
+	{"mfa", "resync", skm_verb_mfa_resync},
+	{"mfa", "disable", skm_verb_mfa_disable},
+	{"mfa", "unlock", skm_verb_mfa_unlock},
+	{"mfa", "substitute", skm_verb_mfa_substitute},
+	{"mfa", "import", skm_verb_mfa_import},
+	{"mfa", "require", skm_verb_mfa_require},
+	{"mfa", "enable", skm_verb_mfa_enable},
 };
 
 static bool matches(const struct verb *verb, int argc, char **argv)
@@ -62,7 +76,7 @@ static int unknown_verb(const struct skm_cli *cli, int argc, char **argv)
 	char found[256];
 	(void)snprintf(found, sizeof(found), "%s%s%s", argv[0], is_first_known && argc > 1 ? " " : "",
 		is_first_known && argc > 1 ? argv[1] : "");
-	char allowed[256];
+	char allowed[512];
 	size_t len = 0;
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(verbs) && len < sizeof(allowed); i++) {
 		if (is_first_known && strcmp(verbs[i].first, argv[0]) != 0)
@@ -83,8 +97,14 @@ static int run_verb(struct skm_cli *cli, int argc, char **argv)
 		return verbs[i].run(cli, argc - words + 1, argv + words - 1);
 	}
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		(void)fputs(SKM_SAY(help_ja, help_en), stdout);
+		bool is_mfa = strcmp(argv[0], "mfa") == 0;
+		(void)fputs(is_mfa ? skm_mfa_help(cli->language) : SKM_SAY(help_ja, help_en), stdout);
 		return SKM_EXIT_YES;
+	}
+	if (argc == 1 && strcmp(argv[0], "mfa") == 0) {
+		/* Too many to be told in one line of an error. */
+		(void)fputs(skm_mfa_help(cli->language), stdout);
+		return skm_cli_usage_error(cli, SKM_SAY("動詞がありません", "a verb is missing"), NULL, NULL);
 	}
 	return unknown_verb(cli, argc, argv);
 }
@@ -103,7 +123,7 @@ static int run(struct skm_cli *cli, int argc, char **argv)
 	}
 	if (optind >= argc)
 		return skm_cli_usage_error(cli, SKM_SAY("動詞がありません", "a verb is missing"), NULL,
-			"status, devices, config check, policy test, log show, log follow");
+			"status, devices, config check, policy test, log show, log follow, mfa …");
 	return run_verb(cli, argc - optind, argv + optind);
 }
 

@@ -99,10 +99,15 @@ int skm_mfa_ask(const char *socket_path, struct skm_auth_writer *request, skm_mf
 {
 	*ret_answer = (struct skm_mfa_answer){.outcome = SKM_AUTH_BAD_REQUEST};
 	struct asking asking = {on_more, user, ret_answer};
+	struct skm_auth_packet packet;
 	uint32_t budget_ms = PATIENCE_MS;
 	int r = skm_auth_write_end(request);
 	if (r == 0)
+		r = skm_auth_packet_parse(request->buf, request->len, &packet);
+	if (r == 0) {
+		ret_answer->had_code = packet.field[SKM_AUTH_TAG_ANSWER] != NULL;
 		r = skm_auth_ask(socket_path, request, &budget_ms, on_packet, &asking);
+	}
 	explicit_bzero(request, sizeof(*request));
 	return r;
 }
@@ -190,10 +195,10 @@ static const struct meaning meanings[SKM_AUTH_OUTCOME_COUNT_] = {
 		"the verification service cannot store its state; look at the disk and at journalctl -u "
 		"sekimori-authd",
 		SKM_EXIT_UNKNOWN},
-	[SKM_AUTH_DENIED] = {"権限がありません。自分の登録は本人が、ほかの人の登録は root と sekimori-admin が扱えます。"
-			     "停止の解除と代用コードは sekimori-helpdesk もできますが、自分のためにはできません。",
-		"permission denied: people may handle their own factor, root and sekimori-admin everybody's; "
-		"sekimori-helpdesk may unlock and issue substitute codes, but never for themselves",
+	[SKM_AUTH_DENIED] = {"権限がありません。ほかの人の登録、登録の削除、取り込みは root と sekimori-admin が、"
+			     "停止の解除と代用コードの発行は sekimori-helpdesk もできます (自分のためにはできません)。",
+		"permission denied: other people's factors, removal and import are for root and sekimori-admin; "
+		"sekimori-helpdesk may unlock and issue substitute codes; nobody may do that for themselves",
 		SKM_EXIT_UNKNOWN},
 	[SKM_AUTH_BUSY] = {"認証サービスへの接続が多すぎます。しばらくしてからやり直してください。",
 		"too many connections to the verification service; try again in a moment", SKM_EXIT_UNKNOWN},
@@ -225,7 +230,9 @@ int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct sk
 			answer->tries, answer->wait_sec / 60 + (answer->wait_sec % 60 != 0));
 		return SKM_EXIT_NO;
 	}
-	const struct meaning *meaning = &meanings[answer->outcome];
+	static const struct meaning nobody = {"この端末にその利用者はいません。", "there is no such user", SKM_EXIT_NO};
+	bool is_nobody = answer->outcome == SKM_AUTH_WRONG && !answer->had_code;
+	const struct meaning *meaning = is_nobody ? &nobody : &meanings[answer->outcome];
 	if (!meaning->ja) {
 		/* An outcome that does not answer this question. */
 		(void)fprintf(stderr, SKM_SAY("認証サービスの予期しない応答: %s\n", "unexpected answer: %s\n"),
@@ -254,17 +261,57 @@ static void print_refusal_json(const char *user, const struct skm_mfa_answer *an
 	(void)puts(buf);
 }
 
+static int judge(const struct skm_cli *cli, const struct skm_mfa_options *options,
+	const struct skm_mfa_answer *answer)
+{
+	if (answer->outcome == SKM_AUTH_OK)
+		return 0;
+	if (cli->json)
+		print_refusal_json(options->user, answer);
+	return skm_mfa_refused(cli, options->user, answer);
+}
+
 int skm_mfa_do(const struct skm_cli *cli, const struct skm_mfa_options *options,
 	struct skm_auth_writer *request, struct skm_mfa_answer *ret_answer)
 {
 	int r = skm_mfa_ask(options->socket_path, request, NULL, NULL, ret_answer);
+	return r < 0 ? skm_mfa_no_answer(cli, r) : judge(cli, options, ret_answer);
+}
+
+bool skm_mfa_may_try_again(enum skm_auth_outcome outcome)
+{
+	return outcome == SKM_AUTH_WRONG || outcome == SKM_AUTH_REPLAYED || outcome == SKM_AUTH_NOT_A_CODE;
+}
+
+int skm_mfa_do_proved(const struct skm_cli *cli, const struct skm_mfa_options *options, skm_mfa_write_fn write,
+	struct skm_mfa_answer *ret_answer)
+{
+	struct skm_auth_writer request;
+	write(&request, options, NULL);
+	int r = skm_mfa_ask(options->socket_path, &request, NULL, NULL, ret_answer);
+	bool is_asked = r == 0 && ret_answer->outcome == SKM_AUTH_PROMPT;
+	for (unsigned tries = 0; is_asked && tries < SKM_MFA_TRIES_MAX; tries++) {
+		char code[SKM_MFA_CODE_BYTES] = "";
+		r = skm_mfa_read_line(
+			SKM_SAY("本人確認のため、登録済みのトークンの確認コード: ",
+				"To make sure that it is you, a code of what is registered already: "),
+			code, sizeof(code));
+		if (r < 0)
+			return skm_cli_usage_error(cli,
+				SKM_SAY("登録済みのトークンの確認コードが必要です",
+					"a code of what is registered already is needed"),
+				NULL, NULL);
+		write(&request, options, code);
+		explicit_bzero(code, sizeof(code));
+		r = skm_mfa_ask(options->socket_path, &request, NULL, NULL, ret_answer);
+		if (r < 0 || !skm_mfa_may_try_again(ret_answer->outcome))
+			break;
+		if (tries + 1 < SKM_MFA_TRIES_MAX)
+			(void)skm_mfa_refused(cli, options->user, ret_answer);
+	}
 	if (r < 0)
 		return skm_mfa_no_answer(cli, r);
-	if (ret_answer->outcome == SKM_AUTH_OK)
-		return 0;
-	if (cli->json)
-		print_refusal_json(options->user, ret_answer);
-	return skm_mfa_refused(cli, options->user, ret_answer);
+	return judge(cli, options, ret_answer);
 }
 
 /* ---- people ---- */

@@ -104,6 +104,7 @@ int skm_mfa_need(const struct skm_cli *cli, bool is_given, const char *option);
 /* The last packet of an answer, copied. Wipe with skm_mfa_answer_clear: it may hold a secret. */
 struct skm_mfa_answer {
 	enum skm_auth_outcome outcome;
+	bool had_code; /* the request held one: WRONG is said of it, else of a person who does not exist */
 	char text[SKM_AUTH_PACKET_MAX];
 	uint8_t ticket[SKM_AUTH_PACKET_MAX];
 	size_t ticket_len;
@@ -125,6 +126,16 @@ int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct sk
 /* Asks, and says what went wrong: 0 = OK, else the exit code. */
 SKM_NODISCARD int skm_mfa_do(const struct skm_cli *cli, const struct skm_mfa_options *options,
 	struct skm_auth_writer *request, struct skm_mfa_answer *ret_answer);
+/* The same for what people may do to their own factor with a code of what they have: when authd asks for one
+ * (PROMPT), the person is asked, three times at most. `write` makes the request; `code` NULL = without one. */
+typedef void (*skm_mfa_write_fn)(
+	struct skm_auth_writer *request, const struct skm_mfa_options *options, const char *code);
+SKM_NODISCARD int skm_mfa_do_proved(const struct skm_cli *cli, const struct skm_mfa_options *options,
+	skm_mfa_write_fn write, struct skm_mfa_answer *ret_answer);
+/* Can another code mend it? */
+bool skm_mfa_may_try_again(enum skm_auth_outcome outcome);
+#define SKM_MFA_TRIES_MAX 3
+#define SKM_MFA_CODE_BYTES 256
 
 /* ---- people ---- */
 
@@ -137,6 +148,9 @@ bool skm_mfa_confirms(const struct skm_cli *cli, const char *question);
 void skm_mfa_unbuffer(void);
 /* Recovery codes, one a line in `text`, with what to do with them. */
 void skm_mfa_print_recovery(const struct skm_cli *cli, const char *user, const char *text);
+
+/* `mfa disable` without a person: the login as it was before `mfa enable`. Returns the exit code. */
+int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_options *options);
 
 struct skm_json;
 /* "recovery_codes": […] */

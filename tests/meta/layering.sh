@@ -28,7 +28,8 @@ only_in() {
 only_in 'libudev\.h' agent/daemon/udev_source.c
 only_in 'libconfig\.h' lib/config_tree.c
 only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/config_version.c
-only_in 'jansson\.h' agent/cli/record_view.c
+only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c
+only_in 'qrencode\.h' agent/cli/qr.c
 
 # L1: pure. No file, clock, process, socket or log header.
 pure='agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `sekimori mfa status` and `mfa list`: what is registered, without anything secret. */
+#include <stdio.h>
+#include <string.h>
+
+#include "mfa.h"
+#include "mfa_person.h"
+
+static const char status_help_ja[] =
+	"使い方: sekimori mfa status [--user NAME] [--json]\n"
+	"\n"
+	"多要素認証の登録の状態を表示します (ほかの人の状態は、4つの役割のいずれかの人だけ)。\n"
+	"  --socket PATH   認証サービスのソケット (試験用)\n"
+	"終了コード: 0 = 登録済みで使える、1 = 未登録・停止中・要確認、3 = 権限がない等で判断できない\n";
+static const char status_help_en[] =
+	"Usage: sekimori mfa status [--user NAME] [--json]\n"
+	"\n"
+	"Shows what is registered; for other people it takes one of the four roles.\n"
+	"  --socket PATH   the verification service's socket (for tests)\n"
+	"Exit codes: 0 = registered and usable, 1 = not registered, waiting or in need of attention,\n"
+	"3 = could not tell (no right to ask, no service)\n";
+static const char list_help_ja[] = "使い方: sekimori mfa list [--json]\n"
+				   "\n"
+				   "登録のある全員を一覧にします (4つの役割のいずれかの人だけ)。\n"
+				   "  --socket PATH   認証サービスのソケット (試験用)\n"
+				   "終了コード: 0 = 記録はすべて読める、1 = 読めない記録がある、"
+				   "3 = 権限がない等で判断できない\n";
+static const char list_help_en[] =
+	"Usage: sekimori mfa list [--json]\n"
+	"\n"
+	"Lists everybody who has something registered; it takes one of the four roles.\n"
+	"  --socket PATH   the verification service's socket (for tests)\n"
+	"Exit codes: 0 = every record can be read, 1 = some cannot, 3 = could not tell\n";
+
+int skm_verb_mfa_status(struct skm_cli *cli, int argc, char **argv)
+{
+	static const struct option table[] = {
+		SKM_COMMON_OPTIONS, SKM_MFA_USER_OPTION, SKM_MFA_SOCKET_OPTION, {0}};
+	cli->japanese_help = status_help_ja;
+	cli->english_help = status_help_en;
+	struct skm_mfa_options options;
+	struct skm_mfa_answer answer;
+	int r = 0;
+	if (!skm_mfa_take_options(cli, argc, argv, table, &options, &r))
+		return r;
+	r = skm_mfa_default_user(cli, &options);
+	if (r != 0)
+		return r;
+	struct skm_auth_writer request;
+	skm_auth_write_begin(&request, SKM_AUTH_STATUS);
+	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, options.user);
+	r = skm_mfa_do(cli, &options, &request, &answer);
+	if (r != 0)
+		return r;
+	struct skm_mfa_person person;
+	r = skm_mfa_person_parse(answer.text, &person);
+	if (r < 0)
+		return skm_mfa_no_answer(cli, r);
+	if (cli->json)
+		(void)puts(answer.text);
+	else
+		skm_mfa_person_print(stdout, cli->language, &person);
+	bool is_well = skm_mfa_person_is_well(&person);
+	skm_mfa_person_finish(&person);
+	return is_well ? SKM_EXIT_YES : SKM_EXIT_NO;
+}
+
+struct listing {
+	const struct skm_cli *cli;
+	unsigned count, unreadable_count;
+};
+
+static int on_person(void *user, const char *text)
+{
+	struct listing *listing = user;
+	struct skm_mfa_person person;
+	int r = skm_mfa_person_parse(text, &person);
+	if (r < 0)
+		return r;
+	if (listing->cli->json) {
+		(void)printf("%s%s", listing->count ? "," : "", text);
+	} else {
+		if (listing->count == 0)
+			skm_mfa_person_print_head(stdout, listing->cli->language);
+		skm_mfa_person_print_row(stdout, listing->cli->language, &person);
+	}
+	listing->count++;
+	if (strcmp(person.state, "ok") != 0)
+		listing->unreadable_count++;
+	skm_mfa_person_finish(&person);
+	return 0;
+}
+
+int skm_verb_mfa_list(struct skm_cli *cli, int argc, char **argv)
+{
+	static const struct option table[] = {SKM_COMMON_OPTIONS, SKM_MFA_SOCKET_OPTION, {0}};
+	cli->japanese_help = list_help_ja;
+	cli->english_help = list_help_en;
+	struct skm_mfa_options options;
+	struct skm_mfa_answer answer;
+	struct listing listing = {.cli = cli};
+	int r = 0;
+	if (!skm_mfa_take_options(cli, argc, argv, table, &options, &r))
+		return r;
+	struct skm_auth_writer request;
+	skm_auth_write_begin(&request, SKM_AUTH_LIST);
+	if (cli->json)
+		(void)fputs("{\"people\":[", stdout);
+	r = skm_mfa_ask(options.socket_path, &request, on_person, &listing, &answer);
+	bool is_whole = r == 0 && answer.outcome == SKM_AUTH_OK;
+	/* A list that broke off is no list: without its end no program takes it for one. */
+	if (cli->json)
+		(void)puts(is_whole ? "]}" : "");
+	if (r < 0)
+		return skm_mfa_no_answer(cli, r);
+	if (!is_whole)
+		return skm_mfa_refused(cli, "", &answer);
+	if (!cli->json)
+		(void)printf(SKM_SAY("%u人\n", "%u people\n"), listing.count);
+	return listing.unreadable_count ? SKM_EXIT_NO : SKM_EXIT_YES;
+}
