@@ -174,12 +174,15 @@ static const struct meaning meanings[SKM_AUTH_OUTCOME_COUNT_] = {
 	[SKM_AUTH_WRONG] = {"確認コードが違います。", "wrong verification code", SKM_EXIT_NO},
 	[SKM_AUTH_REPLAYED] = {"使用済みのコードです。次の表示を待ってください。",
 		"this code was used already; wait for the next one", SKM_EXIT_NO},
-	[SKM_AUTH_CLOCK] = {"この端末の時刻が、前回の認証の時刻より前に戻っています。時刻を合わせてください。",
-		"this terminal's clock stands before the last accepted code: set it right", SKM_EXIT_NO},
+	[SKM_AUTH_CLOCK] =
+		{"この端末の時刻が、前回の認証の時刻より前に戻っています。時刻を合わせてください。",
+			"this terminal's clock stands before the last accepted code: set it right",
+			SKM_EXIT_NO},
 	[SKM_AUTH_UNENROLLED] = {"多要素認証は未登録です (登録: sekimori mfa enrol)。",
 		"no second factor is registered (register one: sekimori mfa enrol)", SKM_EXIT_NO},
-	[SKM_AUTH_NOT_A_CODE] = {"確認コードではありません。6桁または8桁の数字、または代用コードを入力してください。",
-		"this is no code: 6 or 8 digits, or a recovery code", SKM_EXIT_NO},
+	[SKM_AUTH_NOT_A_CODE] =
+		{"確認コードではありません。6桁または8桁の数字、または代用コードを入力してください。",
+			"this is no code: 6 or 8 digits, or a recovery code", SKM_EXIT_NO},
 	[SKM_AUTH_DAMAGED] = {"登録の記録が壊れているか、別の端末のものか、古いものに戻されています。"
 			      "sekimori mfa disable --user で削除し、登録し直してください。",
 		"the record is damaged, of another machine, or an older one was put back; remove it (sekimori mfa "
@@ -195,11 +198,12 @@ static const struct meaning meanings[SKM_AUTH_OUTCOME_COUNT_] = {
 		"the verification service cannot store its state; look at the disk and at journalctl -u "
 		"sekimori-authd",
 		SKM_EXIT_UNKNOWN},
-	[SKM_AUTH_DENIED] = {"権限がありません。ほかの人の登録、登録の削除、取り込みは root と sekimori-admin が、"
-			     "停止の解除と代用コードの発行は sekimori-helpdesk もできます (自分のためにはできません)。",
-		"permission denied: other people's factors, removal and import are for root and sekimori-admin; "
-		"sekimori-helpdesk may unlock and issue substitute codes; nobody may do that for themselves",
-		SKM_EXIT_UNKNOWN},
+	[SKM_AUTH_DENIED] =
+		{"権限がありません。ほかの人の登録、登録の削除、取り込みは root と sekimori-admin が、"
+		 "停止の解除と代用コードの発行は sekimori-helpdesk もできます (自分のためにはできません)。",
+			"permission denied: other people's factors, removal and import are for root and sekimori-admin; "
+			"sekimori-helpdesk may unlock and issue substitute codes; nobody may do that for themselves",
+			SKM_EXIT_UNKNOWN},
 	[SKM_AUTH_BUSY] = {"認証サービスへの接続が多すぎます。しばらくしてからやり直してください。",
 		"too many connections to the verification service; try again in a moment", SKM_EXIT_UNKNOWN},
 	[SKM_AUTH_BAD_REQUEST] = {"認証サービスが依頼を受け付けません (値が範囲外か、版が合いません)。",
@@ -230,12 +234,14 @@ int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct sk
 			answer->tries, answer->wait_sec / 60 + (answer->wait_sec % 60 != 0));
 		return SKM_EXIT_NO;
 	}
-	static const struct meaning nobody = {"この端末にその利用者はいません。", "there is no such user", SKM_EXIT_NO};
+	static const struct meaning nobody = {
+		"この端末にその利用者はいません。", "there is no such user", SKM_EXIT_NO};
 	bool is_nobody = answer->outcome == SKM_AUTH_WRONG && !answer->had_code;
 	const struct meaning *meaning = is_nobody ? &nobody : &meanings[answer->outcome];
 	if (!meaning->ja) {
 		/* An outcome that does not answer this question. */
-		(void)fprintf(stderr, SKM_SAY("認証サービスの予期しない応答: %s\n", "unexpected answer: %s\n"),
+		(void)fprintf(stderr,
+			SKM_SAY("認証サービスの予期しない応答: %s\n", "unexpected answer: %s\n"),
 			skm_auth_outcome_to_string(answer->outcome));
 		return SKM_EXIT_UNKNOWN;
 	}
@@ -261,8 +267,8 @@ static void print_refusal_json(const char *user, const struct skm_mfa_answer *an
 	(void)puts(buf);
 }
 
-static int judge(const struct skm_cli *cli, const struct skm_mfa_options *options,
-	const struct skm_mfa_answer *answer)
+static int judge(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, const struct skm_mfa_answer *answer)
 {
 	if (answer->outcome == SKM_AUTH_OK)
 		return 0;
@@ -283,8 +289,8 @@ bool skm_mfa_may_try_again(enum skm_auth_outcome outcome)
 	return outcome == SKM_AUTH_WRONG || outcome == SKM_AUTH_REPLAYED || outcome == SKM_AUTH_NOT_A_CODE;
 }
 
-int skm_mfa_do_proved(const struct skm_cli *cli, const struct skm_mfa_options *options, skm_mfa_write_fn write,
-	struct skm_mfa_answer *ret_answer)
+int skm_mfa_do_proved(const struct skm_cli *cli, const struct skm_mfa_options *options,
+	skm_mfa_write_fn write, struct skm_mfa_answer *ret_answer)
 {
 	struct skm_auth_writer request;
 	write(&request, options, NULL);
@@ -387,7 +393,8 @@ void skm_mfa_json_lines(struct skm_json *json, const char *key, const char *text
 	while (*text) {
 		char line[256];
 		size_t len = strcspn(text, "\n");
-		(void)snprintf(line, sizeof(line), "%.*s", (int)(len < sizeof(line) ? len : sizeof(line) - 1), text);
+		(void)snprintf(
+			line, sizeof(line), "%.*s", (int)(len < sizeof(line) ? len : sizeof(line) - 1), text);
 		if (len > 0)
 			skm_json_string(json, NULL, line);
 		text += len + (text[len] == '\n');

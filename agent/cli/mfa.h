@@ -43,8 +43,8 @@ struct skm_mfa_options {
 	bool has_parameters;		      /* one of them was given */
 	enum skm_qr_style qr;
 	bool has_qr, prints_uri, skips_confirm;
-	const char *png;			/* NULL = none */
-	const char *uri_text, *base32;		/* of import, NULL = not given */
+	const char *png;	       /* NULL = none */
+	const char *uri_text, *base32; /* of import, NULL = not given */
 	bool says_yes, requires_all, requires_enrolled;
 	const char *groups[SKM_MFA_GROUPS_MAX];
 	size_t group_count;
@@ -82,12 +82,12 @@ enum {
 	SKM_MFA_ROOT,
 	SKM_MFA_PAM_AUTH_UPDATE,
 };
-#define SKM_MFA_SOCKET_OPTION                               \
-	{                                                   \
+#define SKM_MFA_SOCKET_OPTION                                     \
+	{                                                         \
 		"socket", required_argument, NULL, SKM_MFA_SOCKET \
 	}
-#define SKM_MFA_USER_OPTION                             \
-	{                                               \
+#define SKM_MFA_USER_OPTION                                   \
+	{                                                     \
 		"user", required_argument, NULL, SKM_MFA_USER \
 	}
 
@@ -127,7 +127,8 @@ int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct sk
 SKM_NODISCARD int skm_mfa_do(const struct skm_cli *cli, const struct skm_mfa_options *options,
 	struct skm_auth_writer *request, struct skm_mfa_answer *ret_answer);
 /* The same for what people may do to their own factor with a code of what they have: when authd asks for one
- * (PROMPT), the person is asked, three times at most. `write` makes the request; `code` NULL = without one. */
+ * (PROMPT), the person is asked, three times at most. `write` makes the request; `code` NULL = without one.
+ */
 typedef void (*skm_mfa_write_fn)(
 	struct skm_auth_writer *request, const struct skm_mfa_options *options, const char *code);
 SKM_NODISCARD int skm_mfa_do_proved(const struct skm_cli *cli, const struct skm_mfa_options *options,

@@ -44,8 +44,8 @@ static int done(const struct skm_cli *cli, const char *user, const char *what)
 	return SKM_EXIT_YES;
 }
 
-static void write_request(
-	struct skm_auth_writer *request, enum skm_auth_operation operation, const struct skm_mfa_options *options)
+static void write_request(struct skm_auth_writer *request, enum skm_auth_operation operation,
+	const struct skm_mfa_options *options)
 {
 	skm_auth_write_begin(request, (uint8_t)operation);
 	skm_auth_write_text(request, SKM_AUTH_TAG_USER, options->user);
@@ -60,10 +60,12 @@ int skm_verb_mfa_unlock(struct skm_cli *cli, int argc, char **argv)
 		{"reason", required_argument, NULL, SKM_MFA_REASON}, SKM_MFA_SOCKET_OPTION, {0}};
 	cli->japanese_help =
 		"使い方: sekimori mfa unlock --user NAME --reason 理由\n\n"
-		"入力の誤りによる停止を解除します (root、sekimori-admin、sekimori-helpdesk)。\n" SOCKET_JA EXITS_JA;
+		"入力の誤りによる停止を解除します (root、sekimori-admin、sekimori-helpdesk)。\n" SOCKET_JA
+			EXITS_JA;
 	cli->english_help =
 		"Usage: sekimori mfa unlock --user NAME --reason TEXT\n\n"
-		"Ends the wait after wrong codes (root, sekimori-admin, sekimori-helpdesk).\n" SOCKET_EN EXITS_EN;
+		"Ends the wait after wrong codes (root, sekimori-admin, sekimori-helpdesk).\n" SOCKET_EN
+			EXITS_EN;
 	struct skm_mfa_options options;
 	struct skm_mfa_answer answer;
 	int r = 0;
@@ -97,10 +99,12 @@ int skm_verb_mfa_recovery(struct skm_cli *cli, int argc, char **argv)
 		SKM_COMMON_OPTIONS, SKM_MFA_USER_OPTION, SKM_MFA_SOCKET_OPTION, {0}};
 	cli->japanese_help =
 		"使い方: sekimori mfa recovery [--user NAME] [--json]\n\n"
-		"代用コードを新しく発行します。以前の代用コードは使えなくなります。登録はそのままです。\n" SOCKET_JA EXITS_JA;
+		"代用コードを新しく発行します。以前の代用コードは使えなくなります。登録はそのままです。\n" SOCKET_JA
+			EXITS_JA;
 	cli->english_help =
 		"Usage: sekimori mfa recovery [--user NAME] [--json]\n\n"
-		"Issues new recovery codes; the old ones end. The tokens stay as they are.\n" SOCKET_EN EXITS_EN;
+		"Issues new recovery codes; the old ones end. The tokens stay as they are.\n" SOCKET_EN
+			EXITS_EN;
 	struct skm_mfa_options options;
 	struct skm_mfa_answer answer;
 	int r = 0;
@@ -118,7 +122,8 @@ int skm_verb_mfa_recovery(struct skm_cli *cli, int argc, char **argv)
 		skm_mfa_json_lines(&json, "recovery_codes", answer.text);
 		end_json(&json);
 	} else if (r == 0) {
-		(void)fputs(SKM_SAY("以前の代用コードは使えなくなりました。\n", "The old recovery codes have ended.\n"),
+		(void)fputs(SKM_SAY("以前の代用コードは使えなくなりました。\n",
+				    "The old recovery codes have ended.\n"),
 			stderr);
 		skm_mfa_print_recovery(cli, options.user, answer.text);
 	}
@@ -134,7 +139,8 @@ int skm_verb_mfa_resync(struct skm_cli *cli, int argc, char **argv)
 		SKM_COMMON_OPTIONS, SKM_MFA_USER_OPTION, SKM_MFA_SOCKET_OPTION, {0}};
 	cli->japanese_help =
 		"使い方: sekimori mfa resync [--user NAME]\n\n"
-		"時計や回数がずれたトークンを、続けて表示された2つのコードで合わせます。\n" SOCKET_JA EXITS_JA;
+		"時計や回数がずれたトークンを、続けて表示された2つのコードで合わせます。\n" SOCKET_JA
+			EXITS_JA;
 	cli->english_help =
 		"Usage: sekimori mfa resync [--user NAME]\n\n"
 		"Brings a token back into step, by two codes that followed each other.\n" SOCKET_EN EXITS_EN;
@@ -148,14 +154,15 @@ int skm_verb_mfa_resync(struct skm_cli *cli, int argc, char **argv)
 		return r;
 	char first[256] = "";
 	char second[256] = "";
-	r = skm_mfa_read_line(SKM_SAY("今表示されているコード: ", "The code that is shown now: "), first,
-		sizeof(first));
+	r = skm_mfa_read_line(
+		SKM_SAY("今表示されているコード: ", "The code that is shown now: "), first, sizeof(first));
 	if (r == 0)
-		r = skm_mfa_read_line(
-			SKM_SAY("その次に表示されたコード: ", "The one that follows it: "), second, sizeof(second));
+		r = skm_mfa_read_line(SKM_SAY("その次に表示されたコード: ", "The one that follows it: "),
+			second, sizeof(second));
 	if (r < 0)
 		return skm_cli_usage_error(cli,
-			SKM_SAY("コードは2行で入力してください", "two codes are needed, a line each"), NULL, NULL);
+			SKM_SAY("コードは2行で入力してください", "two codes are needed, a line each"), NULL,
+			NULL);
 	struct skm_auth_writer request;
 	skm_auth_write_begin(&request, SKM_AUTH_RESYNC);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, options.user);
@@ -203,7 +210,8 @@ int skm_verb_mfa_substitute(struct skm_cli *cli, int argc, char **argv)
 	cli->japanese_help =
 		"使い方: sekimori mfa substitute --user NAME --reason 理由 [--days 1-7]\n\n"
 		"スマートフォン等を忘れた人のために、期限付きの代用コードを1つ発行します。\n"
-		"自分のためには発行できません。--days 1 (省略時) は今日の終わりまでです。\n" SOCKET_JA EXITS_JA;
+		"自分のためには発行できません。--days 1 (省略時) は今日の終わりまでです。\n" SOCKET_JA
+			EXITS_JA;
 	cli->english_help =
 		"Usage: sekimori mfa substitute --user NAME --reason TEXT [--days 1-7]\n\n"
 		"Issues one dated code for somebody whose phone or token is not at hand; never for oneself.\n"
@@ -247,10 +255,11 @@ static int remove_factor(const struct skm_cli *cli, struct skm_mfa_options *opti
 	if (r != 0)
 		return r;
 	return done(cli, options->user,
-		options->token ? SKM_SAY("トークンを削除しました。", "the token was removed")
-			       : SKM_SAY("登録をすべて削除しました。必須の人は、登録し直すまでログインできません。",
-					 "everything registered was removed; if a factor is required of this person, no "
-					 "login until one is registered again"));
+		options->token
+			? SKM_SAY("トークンを削除しました。", "the token was removed")
+			: SKM_SAY("登録をすべて削除しました。必須の人は、登録し直すまでログインできません。",
+				  "everything registered was removed; if a factor is required of this person, no "
+				  "login until one is registered again"));
 }
 
 /* One word for two acts, told apart by whom it concerns: a person, or the machine's login. */

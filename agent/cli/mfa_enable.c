@@ -46,14 +46,15 @@ static int need_root(const struct skm_cli *cli, const struct skm_mfa_options *op
 {
 	if (geteuid() == 0 || options->root[0])
 		return 0;
-	(void)fprintf(stderr, "sekimori: %s\n",
-		SKM_SAY("root だけが実行できます。", "only root may do this"));
+	(void)fprintf(
+		stderr, "sekimori: %s\n", SKM_SAY("root だけが実行できます。", "only root may do this"));
 	return SKM_EXIT_UNKNOWN;
 }
 
 static int stack_failure(const struct skm_cli *cli, const char *path, int error)
 {
-	return skm_cli_failure(cli, SKM_SAY("PAMの設定を扱えません:", "cannot handle the PAM stack:"), path, error);
+	return skm_cli_failure(
+		cli, SKM_SAY("PAMの設定を扱えません:", "cannot handle the PAM stack:"), path, error);
 }
 
 static void log_switch(const char *what)
@@ -127,7 +128,8 @@ static int round_trip(const struct skm_cli *cli, const struct skm_mfa_options *o
 		struct skm_mfa_answer answer;
 		if (skm_mfa_read_line(prompt, code, sizeof(code)) < 0) {
 			(void)fprintf(stderr, "sekimori: %s\n",
-				SKM_SAY("管理者の確認コードが必要です。", "an administrator's code is needed"));
+				SKM_SAY("管理者の確認コードが必要です。",
+					"an administrator's code is needed"));
 			return SKM_EXIT_NO;
 		}
 		r = ask_to_verify(cli, options, code, &answer);
@@ -182,8 +184,9 @@ static int on_person(void *user, const char *name)
 	if (r <= 0)
 		return r;
 	if (lock_out->count == 0)
-		(void)fputs(SKM_SAY("切り替えると、次の人はログインできなくなります (未登録、または記録が読めない):\n",
-				    "These people could not log in any more (nothing registered, or not readable):\n"),
+		(void)fputs(
+			SKM_SAY("切り替えると、次の人はログインできなくなります (未登録、または記録が読めない):\n",
+				"These people could not log in any more (nothing registered, or not readable):\n"),
 			stderr);
 	if (lock_out->count++ < NAMED_MAX) {
 		(void)fputs("  ", stderr);
@@ -199,7 +202,8 @@ static int check_people(const struct skm_cli *cli, const struct skm_mfa_options 
 	int r = skm_mfa_people_each(options->root, on_person, &lock_out);
 	if (r < 0)
 		return skm_cli_failure(cli,
-			SKM_SAY("ログインできなくなる人を調べられません:", "cannot find out who would be locked out:"),
+			SKM_SAY("ログインできなくなる人を調べられません:",
+				"cannot find out who would be locked out:"),
 			"passwd", r);
 	if (lock_out.count > NAMED_MAX)
 		(void)fprintf(stderr, SKM_SAY("  ほか%u人\n", "  and %u more\n"), lock_out.count - NAMED_MAX);
@@ -269,8 +273,9 @@ static int switch_on(const struct skm_cli *cli, const struct skm_mfa_options *op
 	if (cli->json)
 		(void)puts("{\"changed\":true,\"enabled\":true}");
 	else
-		(void)puts(SKM_SAY("切り替えました。この画面を閉じる前に、別の画面でログインできることを確かめてください。\n"
-				   "元に戻すには: sekimori mfa disable",
+		(void)puts(SKM_SAY(
+			"切り替えました。この画面を閉じる前に、別の画面でログインできることを確かめてください。\n"
+			"元に戻すには: sekimori mfa disable",
 			"Switched on. Before you close this session, try a login in another one.\n"
 			"Back: sekimori mfa disable"));
 	return SKM_EXIT_YES;
@@ -295,7 +300,8 @@ int skm_verb_mfa_enable(struct skm_cli *cli, int argc, char **argv)
 	if (is_on < 0)
 		return stack_failure(cli, "common-auth", is_on);
 	if (is_on)
-		return already(cli, SKM_SAY("既に有効です。何も変更していません。", "It is on already; nothing was changed."));
+		return already(cli, SKM_SAY("既に有効です。何も変更していません。",
+					    "It is on already; nothing was changed."));
 	r = check_admin(cli, &options);
 	if (r == 0)
 		r = round_trip(cli, &options);
@@ -333,12 +339,13 @@ static int compare_with_kept(const struct skm_cli *cli, const struct skm_mfa_opt
 	if (r < 0)
 		return stack_failure(cli, SKM_MFA_STACK_KEPT, r);
 	if (!cli->json)
-		(void)puts(r == 0 ? SKM_SAY("無効にしました。PAMの設定は有効にする前と同じです。",
-					    "Switched off. The PAM stack is what it was before.")
-				  : SKM_SAY("無効にしました。上のファイルは、その間にほかの操作で変わったものです。"
-					    "以前の写しは " SKM_MFA_STACK_KEPT " にあります。",
-					    "Switched off. The files above were changed by something else meanwhile; what they were "
-					    "is in " SKM_MFA_STACK_KEPT "."));
+		(void)puts(
+			r == 0 ? SKM_SAY("無効にしました。PAMの設定は有効にする前と同じです。",
+					 "Switched off. The PAM stack is what it was before.")
+			       : SKM_SAY("無効にしました。上のファイルは、その間にほかの操作で変わったものです。"
+					 "以前の写しは " SKM_MFA_STACK_KEPT " にあります。",
+					 "Switched off. The files above were changed by something else meanwhile; what they were "
+					 "is in " SKM_MFA_STACK_KEPT "."));
 	return SKM_EXIT_YES;
 }
 
@@ -351,11 +358,12 @@ int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_opti
 	if (is_on < 0)
 		return stack_failure(cli, "common-auth", is_on);
 	if (!is_on)
-		return already(cli, SKM_SAY("有効になっていません。何も変更していません。", "It is not on; nothing was changed."));
+		return already(cli, SKM_SAY("有効になっていません。何も変更していません。",
+					    "It is not on; nothing was changed."));
 	if (!options->says_yes &&
-		!skm_mfa_confirms(cli,
-			SKM_SAY("この端末のログインで、確認コードを求めなくなります。よろしいですか?",
-				"This terminal's login will ask for no code any more. Go on?")))
+		!skm_mfa_confirms(
+			cli, SKM_SAY("この端末のログインで、確認コードを求めなくなります。よろしいですか?",
+				     "This terminal's login will ask for no code any more. Go on?")))
 		return SKM_EXIT_NO;
 	r = run_switch(cli, options, false);
 	if (r != 0)

@@ -113,8 +113,7 @@ static int finish(struct enrolment *enrolment, const char *code)
 		&request, SKM_AUTH_TAG_TICKET, enrolment->begun.ticket, enrolment->begun.ticket_len);
 	if (!code)
 		skm_auth_write_number(&request, SKM_AUTH_TAG_FLAGS, SKM_AUTH_FLAG_NO_CONFIRM);
-	int r = skm_mfa_ask(
-		enrolment->options->socket_path, &request, NULL, NULL, &enrolment->finished);
+	int r = skm_mfa_ask(enrolment->options->socket_path, &request, NULL, NULL, &enrolment->finished);
 	return r < 0 ? skm_mfa_no_answer(enrolment->cli, r) : 0;
 }
 
@@ -213,7 +212,8 @@ static void show(const struct enrolment *enrolment)
 	enum skm_qr_style style = choose_style(enrolment);
 	bool is_alone = options->prints_uri && options->skips_confirm && style == SKM_QR_NONE;
 	if (!is_alone) {
-		(void)fputs(SKM_SAY("多要素認証に登録する利用者: ", "Registering a second factor for "), stderr);
+		(void)fputs(
+			SKM_SAY("多要素認証に登録する利用者: ", "Registering a second factor for "), stderr);
 		skm_text_print(stderr, options->user);
 		(void)fputs("\n", stderr);
 	}
@@ -265,8 +265,9 @@ static int write_png(struct enrolment *enrolment)
 	if (r < 0)
 		return skm_cli_failure(cli, SKM_SAY("ファイルに書き込めません:", "cannot write"),
 			enrolment->options->png, r);
-	(void)fprintf(stderr, "%s", SKM_SAY("QRコードのファイル (登録後は削除してください): ",
-					     "The QR code is in this file (remove it afterwards): "));
+	(void)fprintf(stderr, "%s",
+		SKM_SAY("QRコードのファイル (登録後は削除してください): ",
+			"The QR code is in this file (remove it afterwards): "));
 	skm_text_print(stderr, enrolment->options->png);
 	(void)fputs("\n", stderr);
 	return 0;
@@ -280,11 +281,14 @@ static void tell_clock(const struct skm_cli *cli, int64_t offset_sec)
 	skm_cli_local_time((int64_t)time(NULL), now);
 	uint64_t seconds = offset_sec < 0 ? -(uint64_t)offset_sec : (uint64_t)offset_sec;
 	(void)fprintf(stderr,
-		offset_sec < 0
-			? SKM_SAY("コードは合っていますが、アプリの時計がこの端末より約%" PRIu64 "秒遅れています。",
-				  "The code is right, but the app's clock is about %" PRIu64 " s behind this terminal's. ")
-			: SKM_SAY("コードは合っていますが、アプリの時計がこの端末より約%" PRIu64 "秒進んでいます。",
-				  "The code is right, but the app's clock is about %" PRIu64 " s ahead of this terminal's. "),
+		offset_sec < 0 ? SKM_SAY("コードは合っていますが、アプリの時計がこの端末より約%" PRIu64
+					 "秒遅れています。",
+					 "The code is right, but the app's clock is about %" PRIu64
+					 " s behind this terminal's. ")
+			       : SKM_SAY("コードは合っていますが、アプリの時計がこの端末より約%" PRIu64
+					 "秒進んでいます。",
+					 "The code is right, but the app's clock is about %" PRIu64
+					 " s ahead of this terminal's. "),
 		seconds);
 	(void)fprintf(stderr,
 		SKM_SAY("この端末の時刻は %s です。スマートフォンの時刻を「自動設定」にしてください。"
@@ -322,20 +326,21 @@ static void tell_diagnosis(const struct enrolment *enrolment)
 		(void)fprintf(stderr,
 			SKM_SAY("このアプリは桁数の指定 (%u桁) を無視しています。--digits %u を付けて登録し直してください。\n",
 				"Your app ignored the number of digits (%u). Enrol again with --digits %u.\n"),
-			parameters->digits, parameters->digits == 8 ? 6 : 8);
+			parameters->digits, parameters->digits == 8 ? 6U : 8U);
 		return;
 	case SKM_AUTH_DIAGNOSIS_PERIOD:
 		(void)fprintf(stderr,
 			SKM_SAY("このアプリは間隔の指定 (%u秒) を無視しています。--period %u を付けて登録し直してください。\n",
 				"Your app ignored the period (%u s). Enrol again with --period %u.\n"),
-			parameters->period_sec, parameters->period_sec == 60 ? 30 : 60);
+			parameters->period_sec, parameters->period_sec == 60 ? 30U : 60U);
 		return;
 	case SKM_AUTH_DIAGNOSIS_NONE:
 	case SKM_AUTH_DIAGNOSIS_COUNT_:
 		break;
 	}
-	(void)fputs(SKM_SAY("確認コードが違います。アプリで、今登録した項目の数字を見ているか確認してください。\n",
-			    "Wrong code. Make sure that you read the entry which was added just now.\n"),
+	(void)fputs(
+		SKM_SAY("確認コードが違います。アプリで、今登録した項目の数字を見ているか確認してください。\n",
+			"Wrong code. Make sure that you read the entry which was added just now.\n"),
 		stderr);
 }
 
@@ -414,10 +419,11 @@ static void show_recovery(const struct enrolment *enrolment)
 	if (options->skips_confirm && options->prints_uri) {
 		/* The URI alone was asked for. */
 		if (enrolment->finished.text[0])
-			(void)fputs(SKM_SAY("sekimori: 代用コードは表示しませんでした。"
-					    "必要なときは sekimori mfa recovery --user で発行してください。\n",
-					    "sekimori: recovery codes were not shown; issue new ones with sekimori mfa "
-					    "recovery --user\n"),
+			(void)fputs(
+				SKM_SAY("sekimori: 代用コードは表示しませんでした。"
+					"必要なときは sekimori mfa recovery --user で発行してください。\n",
+					"sekimori: recovery codes were not shown; issue new ones with sekimori mfa "
+					"recovery --user\n"),
 				stderr);
 		return;
 	}
@@ -458,8 +464,9 @@ int skm_verb_mfa_enrol(struct skm_cli *cli, int argc, char **argv)
 		{"algorithm", required_argument, NULL, SKM_MFA_ALGORITHM},
 		{"digits", required_argument, NULL, SKM_MFA_DIGITS},
 		{"period", required_argument, NULL, SKM_MFA_PERIOD},
-		{"label", required_argument, NULL, SKM_MFA_LABEL}, {"qr", required_argument, NULL, SKM_MFA_QR},
-		{"png", required_argument, NULL, SKM_MFA_PNG}, {"uri", no_argument, NULL, SKM_MFA_PRINT_URI},
+		{"label", required_argument, NULL, SKM_MFA_LABEL},
+		{"qr", required_argument, NULL, SKM_MFA_QR}, {"png", required_argument, NULL, SKM_MFA_PNG},
+		{"uri", no_argument, NULL, SKM_MFA_PRINT_URI},
 		{"no-confirm", no_argument, NULL, SKM_MFA_NO_CONFIRM}, SKM_MFA_SOCKET_OPTION, {0}};
 	cli->japanese_help = help_ja;
 	cli->english_help = help_en;

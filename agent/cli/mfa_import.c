@@ -52,7 +52,9 @@ static int wrong_uri(const struct skm_cli *cli, int error)
 	switch (error) {
 	case -ENOTSUP:
 		return skm_cli_usage_error(cli,
-			SKM_SAY("このトークンの方式には対応していません", "a token of this kind cannot be used"), NULL,
+			SKM_SAY("このトークンの方式には対応していません",
+				"a token of this kind cannot be used"),
+			NULL,
 			SKM_SAY("totp か hotp、SHA256・SHA512・SHA1、6桁か8桁、30秒か60秒",
 				"totp or hotp; SHA256, SHA512 or SHA1; 6 or 8 digits; 30 or 60 seconds"));
 	case -ERANGE:
@@ -69,7 +71,8 @@ static int take_uri(const struct skm_cli *cli, const struct skm_mfa_options *opt
 {
 	if (options->has_parameters || options->counter)
 		return skm_cli_usage_error(cli,
-			SKM_SAY("URIの中にある値はオプションで変えられません", "the URI itself says the token's parameters"),
+			SKM_SAY("URIの中にある値はオプションで変えられません",
+				"the URI itself says the token's parameters"),
 			"--uri", "--user --label");
 	int r = skm_otpauth_parse(text, ret_otpauth);
 	return r < 0 ? wrong_uri(cli, r) : 0;
@@ -83,11 +86,12 @@ static int take_secret(const struct skm_cli *cli, const struct skm_mfa_options *
 	if (r == 0 && otpauth.secret_len >= SKM_OTP_SECRET_BYTES_MIN)
 		*ret_otpauth = otpauth;
 	else
-		r = r == -EBADMSG ? skm_cli_usage_error(cli,
-					    SKM_SAY("鍵がbase32ではありません", "the secret is not base32"), NULL,
-					    SKM_SAY("A〜Z と 2〜7 (空白とハイフンは無視)",
-						    "A to Z and 2 to 7; blanks and hyphens are passed over"))
-				  : wrong_uri(cli, -ERANGE);
+		r = r == -EBADMSG
+			    ? skm_cli_usage_error(cli,
+				      SKM_SAY("鍵がbase32ではありません", "the secret is not base32"), NULL,
+				      SKM_SAY("A〜Z と 2〜7 (空白とハイフンは無視)",
+					      "A to Z and 2 to 7; blanks and hyphens are passed over"))
+			    : wrong_uri(cli, -ERANGE);
 	explicit_bzero(&otpauth, sizeof(otpauth));
 	return r;
 }
@@ -134,7 +138,8 @@ static int import(
 int skm_verb_mfa_import(struct skm_cli *cli, int argc, char **argv)
 {
 	static const struct option table[] = {SKM_COMMON_OPTIONS, SKM_MFA_USER_OPTION,
-		{"uri", required_argument, NULL, SKM_MFA_URI}, {"secret", required_argument, NULL, SKM_MFA_SECRET},
+		{"uri", required_argument, NULL, SKM_MFA_URI},
+		{"secret", required_argument, NULL, SKM_MFA_SECRET},
 		{"type", required_argument, NULL, SKM_MFA_TYPE},
 		{"algorithm", required_argument, NULL, SKM_MFA_ALGORITHM},
 		{"digits", required_argument, NULL, SKM_MFA_DIGITS},

@@ -15,7 +15,8 @@
 static int wrong(const struct skm_cli *cli, const char *option, const char *allowed)
 {
 	char what[128];
-	(void)snprintf(what, sizeof(what), SKM_SAY("%s の値が正しくありません", "wrong value for %s"), option);
+	(void)snprintf(
+		what, sizeof(what), SKM_SAY("%s の値が正しくありません", "wrong value for %s"), option);
 	return skm_cli_usage_error(cli, what, optarg, allowed);
 }
 
@@ -38,16 +39,16 @@ static int take_text(
 	return 0;
 }
 
-static int take_number(
-	const struct skm_cli *cli, const char *option, uint64_t max, const char *allowed, uint64_t *ret_number)
+static int take_number(const struct skm_cli *cli, const char *option, uint64_t max, const char *allowed,
+	uint64_t *ret_number)
 {
 	if (skm_parse_uint(optarg, option[2] == 'c' ? 0 : 1, max, ret_number) < 0)
 		return wrong(cli, option, allowed);
 	return 0;
 }
 
-static int take_either(const struct skm_cli *cli, const char *option, uint8_t first, uint8_t second,
-	uint8_t *ret_number)
+static int take_either(
+	const struct skm_cli *cli, const char *option, uint8_t first, uint8_t second, uint8_t *ret_number)
 {
 	uint64_t number = 0;
 	char allowed[32];
@@ -81,14 +82,16 @@ static int take_parameter(const struct skm_cli *cli, int option, struct skm_mfa_
 static int take_user(const struct skm_cli *cli, struct skm_mfa_options *options)
 {
 	if (optarg[0] == '\0' || strlen(optarg) >= sizeof(options->user))
-		return wrong(cli, "--user", SKM_SAY("256バイト以内の利用者名", "a login name of at most 256 bytes"));
+		return wrong(cli, "--user",
+			SKM_SAY("256バイト以内の利用者名", "a login name of at most 256 bytes"));
 	(void)snprintf(options->user, sizeof(options->user), "%s", optarg);
 	return 0;
 }
 
 static int take_group(const struct skm_cli *cli, struct skm_mfa_options *options)
 {
-	if (options->group_count == SKM_MFA_GROUPS_MAX || strlen(optarg) >= SKM_GROUP_NAME_BYTES || !optarg[0])
+	if (options->group_count == SKM_MFA_GROUPS_MAX || strlen(optarg) >= SKM_GROUP_NAME_BYTES ||
+		!optarg[0])
 		return wrong(cli, "--group",
 			SKM_SAY("32バイト以内のグループ名を16個まで",
 				"at most 16 names of groups, of at most 32 bytes each"));
@@ -103,10 +106,12 @@ static int take_checked(const struct skm_cli *cli, int option, struct skm_mfa_op
 		return take_user(cli, options);
 	case SKM_MFA_REASON:
 		return take_text(cli, "--reason", REASON_BYTES_MAX,
-			SKM_SAY("512バイト以内の、改行のない文", "one line of at most 512 bytes"), &options->reason);
+			SKM_SAY("512バイト以内の、改行のない文", "one line of at most 512 bytes"),
+			&options->reason);
 	case SKM_MFA_LABEL:
 		return take_text(cli, "--label", SKM_OTP_LABEL_BYTES - 1,
-			SKM_SAY("64バイト以内の、改行のない名前", "a name of at most 64 bytes"), &options->label);
+			SKM_SAY("64バイト以内の、改行のない名前", "a name of at most 64 bytes"),
+			&options->label);
 	case SKM_MFA_TOKEN:
 		return take_number(cli, "--token", 255, "1 - 255", &options->token);
 	case SKM_MFA_DAYS:
@@ -164,7 +169,8 @@ bool skm_mfa_take_options(struct skm_cli *cli, int argc, char **argv, const stru
 		.root = "",
 		.pam_auth_update = PAM_AUTH_UPDATE};
 	int r = 0;
-	for (int option; (option = skm_cli_next_option(cli, argc, argv, table, ret_exit)) != SKM_OPTION_END;) {
+	for (int option;
+		(option = skm_cli_next_option(cli, argc, argv, table, ret_exit)) != SKM_OPTION_END;) {
 		if (option == SKM_OPTION_STOP)
 			return false;
 		if (!take_plain(option, &options))

@@ -153,7 +153,9 @@ void skm_mfa_person_print(FILE *file, enum skm_language language, const struct s
 			person->failures, (person->locked_sec + 59) / 60);
 	(void)fputc('\n', file);
 	label(file, skm_text(language, "必須", "required"));
-	(void)fputs(person->is_required ? skm_text(language, "はい", "yes") : skm_text(language, "いいえ", "no"), file);
+	(void)fputs(
+		person->is_required ? skm_text(language, "はい", "yes") : skm_text(language, "いいえ", "no"),
+		file);
 	if (*person->grace_until) {
 		(void)fputs(skm_text(language, " (猶予期限 ", " (grace until "), file);
 		print_day(file, person->grace_until);
@@ -164,7 +166,8 @@ void skm_mfa_person_print(FILE *file, enum skm_language language, const struct s
 		print_token(file, language, &person->tokens[i]);
 	if (person->is_enrolled) {
 		label(file, skm_text(language, "代用コード", "recovery codes"));
-		(void)fprintf(file, skm_text(language, "残り%" PRId64 "個\n", "%" PRId64 " left\n"), person->recovery_left);
+		(void)fprintf(file, skm_text(language, "残り%" PRId64 "個\n", "%" PRId64 " left\n"),
+			person->recovery_left);
 	}
 	if (*person->substitute_until) {
 		label(file, skm_text(language, "期限付きの代用", "substitute code"));
@@ -203,6 +206,6 @@ void skm_mfa_person_print_row(FILE *file, enum skm_language language, const stru
 	(void)snprintf(tokens, sizeof(tokens), "%zu", person->token_count);
 	(void)snprintf(recovery, sizeof(recovery), "%" PRId64, person->recovery_left);
 	row(file, person->user, state_text(language, person),
-		person->is_required ? skm_text(language, "はい", "yes") : skm_text(language, "いいえ", "no"), tokens,
-		recovery);
+		person->is_required ? skm_text(language, "はい", "yes") : skm_text(language, "いいえ", "no"),
+		tokens, recovery);
 }

@@ -20,7 +20,7 @@ struct skm_mfa_person_token {
 struct skm_mfa_person {
 	void *tree; /* owned; skm_mfa_person_finish */
 	const char *user;
-	const char *state; /* "ok", "absent", or what is wrong with the record */
+	const char *state;			    /* "ok", "absent", or what is wrong with the record */
 	const char *grace_until, *substitute_until; /* RFC 3339; "" = none */
 	bool is_enrolled, is_required;
 	int64_t recovery_left;

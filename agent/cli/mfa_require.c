@@ -69,13 +69,16 @@ static int check_groups(const struct skm_cli *cli, const struct skm_mfa_options 
 	for (size_t i = 0; i < options->group_count; i++) {
 		int r = skm_mfa_people_has_group(options->root, options->groups[i]);
 		if (r < 0)
-			return skm_cli_failure(cli, SKM_SAY("グループを調べられません:", "cannot look up the group"),
+			return skm_cli_failure(cli,
+				SKM_SAY("グループを調べられません:", "cannot look up the group"),
 				options->groups[i], r);
 		/* A group that does not exist has no members: a slip of the pen would exempt everybody. */
 		if (r == 0)
-			return skm_cli_usage_error(cli, SKM_SAY("そのグループはありません", "there is no such group"),
+			return skm_cli_usage_error(cli,
+				SKM_SAY("そのグループはありません", "there is no such group"),
 				options->groups[i],
-				SKM_SAY("この端末にあるグループ (getent group)", "a group of this terminal, see getent group"));
+				SKM_SAY("この端末にあるグループ (getent group)",
+					"a group of this terminal, see getent group"));
 	}
 	return 0;
 }
@@ -172,9 +175,12 @@ static int report(const struct editing *editing, bool is_changed)
 	}
 	print_change("mfa.require", before, after);
 	print_change("mfa.grace_until", grace_before, grace_after);
-	(void)puts(is_changed ? SKM_SAY("設定ファイルを書き換えました。systemctl reload sekimorid sekimori-authd で反映されます。",
-					"Written. systemctl reload sekimorid sekimori-authd puts it in force.")
-			      : SKM_SAY("既にそうなっています。何も変更していません。", "It is so already; nothing was changed."));
+	(void)puts(
+		is_changed
+			? SKM_SAY("設定ファイルを書き換えました。systemctl reload sekimorid sekimori-authd で反映されます。",
+				  "Written. systemctl reload sekimorid sekimori-authd puts it in force.")
+			: SKM_SAY("既にそうなっています。何も変更していません。",
+				  "It is so already; nothing was changed."));
 	return SKM_EXIT_YES;
 }
 
@@ -201,8 +207,7 @@ static int read_old(struct editing *editing)
 	if (r == 0)
 		r = skm_file_read_trusted(path, SKM_CONFIG_BYTES_MAX, &editing->old_text, &editing->old_len);
 	if (r != 0)
-		return skm_cli_failure(
-			cli, SKM_SAY("読めません:", "cannot read"), path, r < 0 ? r : -EACCES);
+		return skm_cli_failure(cli, SKM_SAY("読めません:", "cannot read"), path, r < 0 ? r : -EACCES);
 	return 0;
 }
 
@@ -232,8 +237,8 @@ static int edit(struct editing *editing)
 			SKM_SAY("この値では設定ファイルが正しくなくなるため、変更していません。",
 				"the configuration would not be right with this value; nothing was changed"));
 	if (r != 0)
-		return skm_cli_failure(
-			cli, SKM_SAY("変更できません:", "cannot change"), options->config_path, r < 0 ? r : -EINVAL);
+		return skm_cli_failure(cli, SKM_SAY("変更できません:", "cannot change"), options->config_path,
+			r < 0 ? r : -EINVAL);
 	return 0;
 }
 
@@ -264,7 +269,8 @@ static int sync_folder(const char *path)
 {
 	char folder[PATH_BYTES];
 	const char *slash = strrchr(path, '/');
-	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	(void)snprintf(
+		folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 	SKM_CLEANUP(skm_fd_close) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
@@ -296,24 +302,26 @@ static int check_options(const struct skm_cli *cli, const struct skm_mfa_options
 	int ways = options->requires_all + options->requires_enrolled + (options->group_count > 0);
 	if (ways != 1)
 		return skm_cli_usage_error(cli,
-			SKM_SAY("だれに必須とするかを1つ指定してください", "say of whom it is required, in one way"), NULL,
-			"--all, --enrolled, --group G …");
+			SKM_SAY("だれに必須とするかを1つ指定してください",
+				"say of whom it is required, in one way"),
+			NULL, "--all, --enrolled, --group G …");
 	int64_t end_sec = 0;
 	if (options->grace && strcmp(options->grace, "none") != 0 &&
 		skm_parse_last_day(options->grace, &end_sec) < 0)
 		return skm_cli_usage_error(cli,
-			SKM_SAY("--grace-until の日付が正しくありません", "wrong value for --grace-until"), options->grace,
-			"YYYY-MM-DD, none");
+			SKM_SAY("--grace-until の日付が正しくありません", "wrong value for --grace-until"),
+			options->grace, "YYYY-MM-DD, none");
 	return check_groups(cli, options);
 }
 
 int skm_verb_mfa_require(struct skm_cli *cli, int argc, char **argv)
 {
 	static const struct option table[] = {SKM_COMMON_OPTIONS, {"all", no_argument, NULL, SKM_MFA_ALL},
-		{"enrolled", no_argument, NULL, SKM_MFA_ENROLLED}, {"group", required_argument, NULL, SKM_MFA_GROUP},
+		{"enrolled", no_argument, NULL, SKM_MFA_ENROLLED},
+		{"group", required_argument, NULL, SKM_MFA_GROUP},
 		{"grace-until", required_argument, NULL, SKM_MFA_GRACE},
-		{"config", required_argument, NULL, SKM_MFA_CONFIG}, {"root", required_argument, NULL, SKM_MFA_ROOT},
-		{0}};
+		{"config", required_argument, NULL, SKM_MFA_CONFIG},
+		{"root", required_argument, NULL, SKM_MFA_ROOT}, {0}};
 	cli->japanese_help = help_ja;
 	cli->english_help = help_en;
 	struct skm_mfa_options options;

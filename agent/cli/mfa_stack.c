@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -224,8 +225,7 @@ static int compare_files(struct comparison *comparison, DIR *folder, bool only_m
 	return r;
 }
 
-int skm_mfa_stack_compare(
-	const char *root, void (*on_difference)(void *user, const char *name), void *user)
+int skm_mfa_stack_compare(const char *root, void (*on_difference)(void *user, const char *name), void *user)
 {
 	char path[PATH_BYTES];
 	SKM_CLEANUP(close_folder) DIR *now = NULL;
@@ -259,7 +259,8 @@ int skm_mfa_stack_switch(const char *program, bool on)
 	char disable[] = "--remove";
 	char separate[] = "sekimori";
 	char split[] = "sekimori-split";
-	char *arguments[] = {(char *)(uintptr_t)program, package, on ? enable : disable, separate, split, NULL};
+	char *arguments[] = {
+		(char *)(uintptr_t)program, package, on ? enable : disable, separate, split, NULL};
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	char locale[] = "LC_ALL=C.UTF-8";
 	char frontend[] = "DEBIAN_FRONTEND=noninteractive";
