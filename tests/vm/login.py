@@ -28,8 +28,8 @@ from terminal import Terminal
 from usb import GUEST_DIR
 from waiting import Deadline, Timeout, wait_for
 
-PASSWORD = r"(?i)password[^\n]*: ?$|パスワード[^\n]*: ?$"
-CODE = r"(?i)(verification code|one-time password|確認コード)[^\n]*: ?$"
+PASSWORD = r"([Pp]assword|パスワード)[^\n]*: ?$"
+CODE = r"([Vv]erification code|確認コード)[^\n]*: ?$"
 SECONDS = 180.0
 
 
@@ -132,9 +132,22 @@ def ssh(t: Terminal, method: str, answers: Sequence[str], user: str = "taro") ->
     return converse(t, ["ssh", *(f"-o{option}" for option in options), f"{user}@127.0.0.1", "id", "-un"], questions(answers))
 
 
+# pkexec's own text agent fails outside of a session ("No session for cookie"). pkttyagent closes the descriptor when it is
+# ready: then the read ends.
+PKEXEC = r"""
+folder=$(mktemp -d); mkfifo "$folder/ready"
+pkttyagent --process $$ --notify-fd 4 4>"$folder/ready" &
+read -r nothing <"$folder/ready"
+pkexec --disable-internal-agent /usr/bin/id -un
+code=$?
+kill $!
+exit $code
+"""
+
+
 def pkexec(t: Terminal, answers: Sequence[str], user: str = "taro") -> Said:
-    """Its own text agent asks. `user` is in the group sudo, so it is their own password that polkit wants."""
-    return converse(t, ["pkexec", "/usr/bin/id", "-un"], questions(answers), user)
+    """With the text agent. `user` is in the group sudo, so it is their own password that polkit wants."""
+    return converse(t, ["sh", "-c", PKEXEC], questions(answers), user)
 
 
 SSHD = r"""
@@ -188,21 +201,20 @@ class Console:
             raise Timeout(f"{error}\n--- the screen\n{self.text()}") from error
 
     def login(self, user: str, answers: Sequence[str], seconds: float = SECONDS) -> str:
-        """Types the name and the answers as they are asked for, and waits for the shell, a refusal or a new question.
-        Returns the screen."""
-        self.t.vm.press("ret")
-        self.wait(r"login: ?$", seconds)
-        before = self.text().count("login: ")
+        """Types the name and the answers as they are asked for, and waits for the shell or a refusal. Returns what is on
+        the screen below the name."""
+        self.wait(r"login:$", seconds)
         self.t.vm.type_text(user + "\n")
         for pattern, answer in questions(answers):
-            # the end of the screen is stripped of blanks
-            self.wait(pattern.replace(": ?$", ":$").replace("(?i)", "(?im)"), seconds)
+            # the screen's lines have lost the blanks at their ends
+            self.wait(rf"login: {user}\n(.*\n)*.*" + pattern.replace(": ?$", ":$"), seconds)
             self.t.vm.type_text(answer + "\n")
-        return self.wait(rf"(?s)(login: .*){{{before + 1}}}|{user}@terminal:", seconds)
+        text = self.wait(rf"login: {user}\n(?!(.*\n)*.*login: {user}\n)(.*\n)*({user}@terminal:|Login incorrect)", seconds)
+        return text.rpartition(f"login: {user}\n")[2]
 
     def logout(self) -> None:
-        self.t.vm.press("ctrl", "d")
-        self.wait(r"login: ?$")
+        self.t.vm.type_text("exit\n")
+        self.wait(r"login:$")
 
 
 # --------------------------------------------------------------------------------------------- the desktop
