@@ -167,11 +167,19 @@ static void settle(
 {
 	struct skm_decision plan;
 	plan_of(entry, &plan);
+	if (!entry->is_system_disk && plan.verdict != SKM_VERDICT_DENY && !opens_export(entry, &plan)) {
+		/* Somebody waits for a keyboard: while the worker opens it, we write down that it may. */
+		entry->state = SKM_DEVICE_STATE_NEW;
+		submit(gatekeeper, entry, SKM_JOB_APPLY);
+		skm_worker_pool_dispatch(gatekeeper->pool);
+		record_decision(gatekeeper, entry, detail);
+		return;
+	}
 	record_decision(gatekeeper, entry, detail);
 	entry->state = SKM_DEVICE_STATE_SETTLED;
 	if (entry->is_system_disk || (plan.verdict == SKM_VERDICT_DENY && !is_open))
 		return;
-	if (opens_export(entry, &plan) && gatekeeper->recorder.flush(gatekeeper->recorder.user) < 0) {
+	if (plan.verdict != SKM_VERDICT_DENY && gatekeeper->recorder.flush(gatekeeper->recorder.user) < 0) {
 		deny_builtin(entry, "no-record-no-permit", "its record cannot be stored, so it stays closed");
 		record_decision(gatekeeper, entry, "");
 		if (!is_open)
