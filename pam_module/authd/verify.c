@@ -185,12 +185,11 @@ static void settle(const struct plan plans[SKM_TOKENS_MAX], const struct match m
 		if (!matches[place].is_fresh)
 			continue;
 		const struct plan *plan = &plans[place];
-		if (plan->token->parameters.type == SKM_OTP_HOTP) {
-			plan->state->last = matches[place].counter + 1;
-			continue;
-		}
-		plan->state->last = matches[place].counter;
-		if (place == decider)
+		bool is_totp = plan->token->parameters.type == SKM_OTP_TOTP;
+		uint64_t last = matches[place].counter + (is_totp ? 0 : 1);
+		if (last > plan->state->last) /* two tokens of one id would share it */
+			plan->state->last = last;
+		if (is_totp && place == decider)
 			learn_drift(plan, matches[place].counter, limits, now_sec);
 	}
 }

@@ -90,9 +90,9 @@ Test(answer, recovery_codes)
 
 Test(answer, what_is_none)
 {
-	static const char cases[][112] = {"", " ", "-", "12345", "1234567", "123456789", "1234567890123456789012",
-		"12345a", "a123456", "123456x", "+123456", "123.456", "123_456", "123,456", "0x1234", "password",
-		"パスワード", "١٢٣٤٥٦", "①②③④⑤⑥", "123~456", "123〜456",
+	static const char cases[][112] = {"", " ", "-", "12345", "1234567", "123456789",
+		"1234567890123456789012", "12345a", "a123456", "123456x", "+123456", "123.456", "123_456",
+		"123,456", "0x1234", "password", "パスワード", "١٢٣٤٥٦", "①②③④⑤⑥", "123~456", "123〜456",
 		/* a number is missing, too long, at the wrong end, or in between */
 		"ACEF-HJKL-MQRT-UWXY-ACEF", "100-ACEF-HJKL-MQRT-UWXY-ACEF", "ACEF-HJKL-MQRT-UWXY-ACEF-3",
 		"3-ACEF-HJKL-4-MQRT-UWXY-ACEF", "123456-ACEF-HJKL-MQRT-UWXY-ACEF",
@@ -105,7 +105,8 @@ Test(answer, what_is_none)
 		struct skm_answer answer = parse(cases[i]);
 		cr_expect(answer.kind == SKM_ANSWER_MALFORMED, "\"%s\"", cases[i]);
 		cr_expect(answer.digits == 0 && answer.code == 0 && answer.number == 0, "\"%s\"", cases[i]);
-		cr_expect(memcmp(answer.letters, none.letters, sizeof(none.letters)) == 0, "\"%s\"", cases[i]);
+		cr_expect(
+			memcmp(answer.letters, none.letters, sizeof(none.letters)) == 0, "\"%s\"", cases[i]);
 	}
 }
 
@@ -115,18 +116,20 @@ Test(answer, bytes_that_are_no_text)
 		char bytes[16];
 		size_t len;
 	} cases[] = {
-		{"123456\0", 7},	/* NUL */
-		{"123\0456", 7},	/* "123", NUL … */
-		{"123456\xff", 7},	/* no lead byte */
-		{"123456\xe3\x80", 8},	/* cut off */
-		{"123456\xe3", 7},	/* cut off */
-		{"123456\xc0\xad", 8},	/* overlong hyphen */
+		{"123456\0", 7},	   /* NUL */
+		{"123\0456", 7},	   /* "123", NUL … */
+		{"123456\xff", 7},	   /* no lead byte */
+		{"123456\xe3\x80", 8},	   /* cut off */
+		{"123456\xe3", 7},	   /* cut off */
+		{"123456\xc0\xad", 8},	   /* overlong hyphen */
 		{"123456\xed\xa0\x80", 9}, /* surrogate */
 		{"\x82\x4f\x82\x50", 4},   /* Shift JIS */
-		{"123456\x1b", 7}, {"\b\n\r\177INCORRECT", 13},
+		{"123456\x1b", 7},
+		{"\b\n\r\177INCORRECT", 13},
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++)
-		cr_expect(parse_bytes(cases[i].bytes, cases[i].len).kind == SKM_ANSWER_MALFORMED, "case %zu", i);
+		cr_expect(parse_bytes(cases[i].bytes, cases[i].len).kind == SKM_ANSWER_MALFORMED, "case %zu",
+			i);
 }
 
 Test(answer, length_decides_not_the_nul)

@@ -29,8 +29,8 @@ static size_t fill(const char *text, uint8_t *buf)
 }
 
 #define LARGER_KEY "Test Using Larger Than Block-Size Key - Hash Key First"
-#define LARGER_BOTH                                                                                       \
-	"This is a test using a larger than block-size key and a larger than block-size data. The key "  \
+#define LARGER_BOTH                                                                                     \
+	"This is a test using a larger than block-size key and a larger than block-size data. The key " \
 	"needs to be hashed before being used by the HMAC algorithm."
 
 static const struct vector vectors[] = {
@@ -42,11 +42,14 @@ static const struct vector vectors[] = {
 	{SKM_OTP_SHA1, "xaa*80", LARGER_KEY, "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
 	{SKM_OTP_SHA1, "xaa*80", "Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data",
 		"e8e99d0f45237d786d6bbaa7965c7808bbff1a91"},
-	{SKM_OTP_SHA256, "x0b*20", "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+	{SKM_OTP_SHA256, "x0b*20", "Hi There",
+		"b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
 	{SKM_OTP_SHA256, "Jefe", "what do ya want for nothing?",
 		"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
-	{SKM_OTP_SHA256, "xaa*20", "xdd*50", "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
-	{SKM_OTP_SHA256, "1..25", "xcd*50", "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+	{SKM_OTP_SHA256, "xaa*20", "xdd*50",
+		"773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+	{SKM_OTP_SHA256, "1..25", "xcd*50",
+		"82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
 	{SKM_OTP_SHA256, "xaa*131", LARGER_KEY,
 		"60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
 	{SKM_OTP_SHA256, "xaa*131", LARGER_BOTH,

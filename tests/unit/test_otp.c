@@ -31,7 +31,7 @@ Test(otp, words_of_any_case_and_none)
 	cr_assert(skm_otp_algorithm_from_string("SHA", &algorithm) == -EINVAL && algorithm == SKM_OTP_SHA512);
 	cr_assert(skm_otp_algorithm_from_string("MD5", &algorithm) == -EINVAL);
 	cr_assert(strcmp(skm_otp_type_to_string((enum skm_otp_type)77), "unknown") == 0);
-	cr_assert(strcmp(skm_otp_algorithm_to_string((enum skm_otp_algorithm)-1), "unknown") == 0);
+	cr_assert(strcmp(skm_otp_algorithm_to_string((enum skm_otp_algorithm) - 1), "unknown") == 0);
 }
 
 Test(otp, parameters)
@@ -52,7 +52,7 @@ Test(otp, parameters)
 		{{SKM_OTP_HOTP, SKM_OTP_SHA256, 6, 30}, -EINVAL},
 		{{SKM_OTP_TYPE_COUNT_, SKM_OTP_SHA256, 6, 30}, -EINVAL},
 		{{SKM_OTP_TOTP, SKM_OTP_ALGORITHM_COUNT_, 6, 30}, -EINVAL},
-		{{SKM_OTP_TOTP, (enum skm_otp_algorithm)-1, 6, 30}, -EINVAL},
+		{{SKM_OTP_TOTP, (enum skm_otp_algorithm) - 1, 6, 30}, -EINVAL},
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++)
 		cr_expect(skm_otp_parameters_check(&cases[i].parameters) == cases[i].result, "case %zu", i);
@@ -80,7 +80,8 @@ Test(otp, base32_of_rfc_4648)
 		char text[32];
 		uint8_t data[32];
 		size_t len = 99;
-		cr_assert(skm_base32_encode((const uint8_t *)c->data, strlen(c->data), text, sizeof(text)) == 0);
+		cr_assert(skm_base32_encode((const uint8_t *)c->data, strlen(c->data), text, sizeof(text)) ==
+			  0);
 		cr_expect(strcmp(text, c->text) == 0, "%s: %s", c->data, text);
 		cr_assert(skm_base32_decode(c->text, data, sizeof(data), &len) == 0);
 		cr_expect(len == strlen(c->data) && memcmp(data, c->data, len) == 0, "%s", c->text);
@@ -110,8 +111,9 @@ Test(otp, base32_every_length_and_buffer)
 
 Test(otp, base32_as_people_write_it)
 {
-	static const char cases[][40] = {"mzxw6ytboi", "MzXw6YtBoI", "MZXW 6YTB OI", "MZXW-6YTB-OI", " MZXW6YTBOI ",
-		"MZXW6YTBOI======", "MZXW6YTBOI=", "mzxw 6ytb oi== ==== ", "MZXW\t6YTBOI", "-MZXW6YTBOI-"};
+	static const char cases[][40] = {"mzxw6ytboi", "MzXw6YtBoI", "MZXW 6YTB OI", "MZXW-6YTB-OI",
+		" MZXW6YTBOI ", "MZXW6YTBOI======", "MZXW6YTBOI=", "mzxw 6ytb oi== ==== ", "MZXW\t6YTBOI",
+		"-MZXW6YTBOI-"};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++) {
 		uint8_t data[32];
 		size_t len = 0;
@@ -122,13 +124,14 @@ Test(otp, base32_as_people_write_it)
 
 Test(otp, base32_that_is_none)
 {
-	static const char cases[][40] = {"M", "MZX", "MZXW6Y", "MZ", "MZXR", "MZXW7", "MZXW6YT", "MZXW6YTBOJ", "0ABC",
-		"1ABC", "8ABC", "9ABC", "MZXW6YTB01", "MZ=XW6YT", "MZXW6YTBOI=======", "MZXW6YTBOI\n", "MZXW+6YTB",
-		"ＭＺＸＷ", "MZXW6YTBO\xc9", "MZXW_6YTB"};
+	static const char cases[][40] = {"M", "MZX", "MZXW6Y", "MZ", "MZXR", "MZXW7", "MZXW6YT", "MZXW6YTBOJ",
+		"0ABC", "1ABC", "8ABC", "9ABC", "MZXW6YTB01", "MZ=XW6YT", "MZXW6YTBOI=======", "MZXW6YTBOI\n",
+		"MZXW+6YTB", "ＭＺＸＷ", "MZXW6YTBO\xc9", "MZXW_6YTB"};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++) {
 		uint8_t data[32] = {77};
 		size_t len = 99;
-		cr_expect(skm_base32_decode(cases[i], data, sizeof(data), &len) == -EBADMSG, "\"%s\"", cases[i]);
+		cr_expect(skm_base32_decode(cases[i], data, sizeof(data), &len) == -EBADMSG, "\"%s\"",
+			cases[i]);
 		cr_expect(len == 99 && data[0] == 77, "\"%s\"", cases[i]);
 	}
 }

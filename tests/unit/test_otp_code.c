@@ -5,8 +5,8 @@
 
 #include "otp_code.h"
 
-/* "1234567890" repeated. The RFC's text shows the 20 bytes alone; its table was made with as many bytes as the hash
- * has. */
+/* "1234567890" repeated. The RFC's text shows the 20 bytes alone; its table was made with as many bytes as
+ * the hash has. */
 static const uint8_t *seed(void)
 {
 	static uint8_t bytes[64];
@@ -82,9 +82,10 @@ Test(otp_code, steps)
 		int64_t time_sec;
 		unsigned period_sec;
 		uint64_t step;
-	} cases[] = {{0, 30, 0}, {29, 30, 0}, {30, 30, 1}, {59, 60, 0}, {60, 60, 1}, {1795219200, 30, 59840640},
-		{INT64_C(2145916800), 30, 71530560}, {INT64_MAX, 30, INT64_MAX / 30}, {-1, 30, 0},
-		{INT64_MIN, 30, 0}, {100, 0, 0}};
+	} cases[] = {{0, 30, 0}, {29, 30, 0}, {30, 30, 1}, {59, 60, 0}, {60, 60, 1},
+		{1795219200, 30, 59840640}, {INT64_C(2145916800), 30, 71530560},
+		{INT64_MAX, 30, INT64_MAX / 30}, {-1, 30, 0}, {INT64_MIN, 30, 0}, {100, 0, 0}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++)
-		cr_expect(skm_otp_step(cases[i].time_sec, cases[i].period_sec) == cases[i].step, "case %zu", i);
+		cr_expect(
+			skm_otp_step(cases[i].time_sec, cases[i].period_sec) == cases[i].step, "case %zu", i);
 }

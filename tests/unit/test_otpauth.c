@@ -46,8 +46,8 @@ Test(otpauth, format)
 	otpauth.issuer[0] = '\0';
 	otpauth.parameters.algorithm = SKM_OTP_SHA512;
 	otpauth.parameters.period_sec = 60;
-	check_format(&otpauth,
-		"otpauth://totp/tanaka?secret=" SECRET20 "&algorithm=SHA512&digits=6&period=60");
+	check_format(
+		&otpauth, "otpauth://totp/tanaka?secret=" SECRET20 "&algorithm=SHA512&digits=6&period=60");
 }
 
 Test(otpauth, format_encodes_what_is_not_unreserved)
@@ -55,8 +55,9 @@ Test(otpauth, format_encodes_what_is_not_unreserved)
 	struct skm_otpauth otpauth = sample();
 	(void)snprintf(otpauth.issuer, sizeof(otpauth.issuer), "関 &=?#/+%%");
 	(void)snprintf(otpauth.account, sizeof(otpauth.account), "a-b._~@例");
-	check_format(&otpauth, "otpauth://totp/%E9%96%A2%20%26%3D%3F%23%2F%2B%25:a-b._~%40%E4%BE%8B?secret=" SECRET20
-			       "&issuer=%E9%96%A2%20%26%3D%3F%23%2F%2B%25&algorithm=SHA256&digits=6&period=30");
+	check_format(&otpauth,
+		"otpauth://totp/%E9%96%A2%20%26%3D%3F%23%2F%2B%25:a-b._~%40%E4%BE%8B?secret=" SECRET20
+		"&issuer=%E9%96%A2%20%26%3D%3F%23%2F%2B%25&algorithm=SHA256&digits=6&period=30");
 }
 
 Test(otpauth, the_longest_fits)
@@ -114,8 +115,8 @@ struct parse_case {
 	uint64_t counter;
 };
 
-#define SHA1_6_30                        \
-	{                                \
+#define SHA1_6_30                                 \
+	{                                         \
 		SKM_OTP_TOTP, SKM_OTP_SHA1, 6, 30 \
 	}
 
@@ -124,17 +125,18 @@ Test(otpauth, parse_what_the_wiki_allows)
 	static const struct parse_case cases[] = {
 		{"otpauth://totp/alice?secret=" SECRET20, SHA1_6_30, "", "alice", 0},
 		{"OTPAUTH://TOTP/alice?SECRET=" SECRET20, SHA1_6_30, "", "alice", 0},
-		{"otpauth://totp/Example:alice@google.com?secret=" SECRET20 "&issuer=Example", SHA1_6_30, "Example",
-			"alice@google.com", 0},
+		{"otpauth://totp/Example:alice@google.com?secret=" SECRET20 "&issuer=Example", SHA1_6_30,
+			"Example", "alice@google.com", 0},
 		{"otpauth://totp/Big%20Corporation%3A%20alice%40bigco.com?secret=" SECRET20, SHA1_6_30,
 			"Big Corporation", "alice@bigco.com", 0},
 		{"otpauth://totp/Old:alice?secret=" SECRET20 "&issuer=New", SHA1_6_30, "New", "alice", 0},
 		{"otpauth://totp/Old:alice?secret=" SECRET20 "&issuer=", SHA1_6_30, "Old", "alice", 0},
 		{"otpauth://totp/a+b?issuer=c+d&secret=" SECRET20, SHA1_6_30, "c+d", "a+b", 0},
 		{"otpauth://totp/%E5%B8%82:%E9%96%A2?secret=" SECRET20, SHA1_6_30, "市", "関", 0},
-		{"otpauth://totp/alice?secret=gezd%20gnbv-gy3tqojqgezdgnbvgy3tqojq%3D%3D", SHA1_6_30, "", "alice", 0},
-		{"otpauth://totp/alice?secret=" SECRET20 "&image=http%3A%2F%2Fx%2Fy.png&&lock=1&x", SHA1_6_30, "",
+		{"otpauth://totp/alice?secret=gezd%20gnbv-gy3tqojqgezdgnbvgy3tqojq%3D%3D", SHA1_6_30, "",
 			"alice", 0},
+		{"otpauth://totp/alice?secret=" SECRET20 "&image=http%3A%2F%2Fx%2Fy.png&&lock=1&x", SHA1_6_30,
+			"", "alice", 0},
 		{"otpauth://totp/a?secret=" SECRET20 "&algorithm=sha512&digits=8&period=60&counter=zzz",
 			{SKM_OTP_TOTP, SKM_OTP_SHA512, 8, 60}, "", "a", 0},
 		{"otpauth://hotp/a?counter=12&secret=" SECRET20 "&algorithm=SHA256&period=30",
@@ -145,12 +147,13 @@ Test(otpauth, parse_what_the_wiki_allows)
 		struct skm_otpauth otpauth;
 		int r = skm_otpauth_parse(c->uri, &otpauth);
 		cr_assert(r == 0, "%s: %d", c->uri, r);
-		cr_expect(memcmp(&otpauth.parameters, &c->parameters, sizeof(c->parameters)) == 0, "%s", c->uri);
+		cr_expect(memcmp(&otpauth.parameters, &c->parameters, sizeof(c->parameters)) == 0, "%s",
+			c->uri);
 		cr_expect(strcmp(otpauth.issuer, c->issuer) == 0, "%s: %s", c->uri, otpauth.issuer);
 		cr_expect(strcmp(otpauth.account, c->account) == 0, "%s: %s", c->uri, otpauth.account);
 		cr_expect(otpauth.counter == c->counter, "%s", c->uri);
-		cr_expect(otpauth.secret_len == 20 && memcmp(otpauth.secret, "12345678901234567890", 20) == 0, "%s",
-			c->uri);
+		cr_expect(otpauth.secret_len == 20 && memcmp(otpauth.secret, "12345678901234567890", 20) == 0,
+			"%s", c->uri);
 	}
 }
 

@@ -75,7 +75,8 @@ Test(recovery, every_letter_comes)
 	}
 	/* 800 letters, fifty of each expected; fewer than fifteen of one is a chance of 10^-8 */
 	for (const char *letter = SKM_RECOVERY_ALPHABET; *letter != '\0'; letter++)
-		cr_expect(seen[(unsigned char)*letter] >= 15, "%c: %u", *letter, seen[(unsigned char)*letter]);
+		cr_expect(
+			seen[(unsigned char)*letter] >= 15, "%c: %u", *letter, seen[(unsigned char)*letter]);
 }
 
 Test(recovery, hash_is_not_the_letters_and_salted)
@@ -102,7 +103,8 @@ Test(recovery, each_code_once)
 		cr_assert(try(&issued, issued.texts[i]) == SKM_RECOVERY_USED, "%s", issued.texts[i]);
 	}
 	cr_assert(issued.state.recovery_used == 0x3ff);
-	cr_assert(try(&issued, issued.texts[0]) == SKM_RECOVERY_RIGHT, "the substitute code is not one of them");
+	cr_assert(try(&issued, issued.texts[0]) == SKM_RECOVERY_RIGHT,
+		"the substitute code is not one of them");
 }
 
 Test(recovery, letters_count_under_their_number_only)
@@ -194,7 +196,8 @@ Test(recovery, substitute_is_not_revived_by_setting_the_clock_back)
 	issue(&issued);
 	issued.state.latest_sec = NOON + 86400;
 	cr_assert(try_at(&issued, issued.texts[0], NOON) == SKM_RECOVERY_EXPIRED);
-	cr_assert(try_at(&issued, issued.texts[5], NOON) == SKM_RECOVERY_RIGHT, "the numbered ones know no clock");
+	cr_assert(try_at(&issued, issued.texts[5], NOON) == SKM_RECOVERY_RIGHT,
+		"the numbered ones know no clock");
 	cr_assert(try_at(&issued, issued.texts[6], INT64_MIN) == SKM_RECOVERY_RIGHT);
 	cr_assert(try_at(&issued, issued.texts[7], INT64_MAX) == SKM_RECOVERY_RIGHT);
 }
@@ -207,8 +210,9 @@ static struct {
 	bool is_out_of_memory;
 } pwhash;
 
-int crypto_pwhash(unsigned char *out, unsigned long long out_len, const char *text, unsigned long long text_len,
-	const unsigned char *salt, unsigned long long opslimit, size_t memlimit, int algorithm)
+int crypto_pwhash(unsigned char *out, unsigned long long out_len, const char *text,
+	unsigned long long text_len, const unsigned char *salt, unsigned long long opslimit, size_t memlimit,
+	int algorithm)
 {
 	pwhash.calls++;
 	pwhash.opslimit = opslimit;
@@ -237,7 +241,8 @@ Test(recovery, one_hash_whatever_the_answer)
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++) {
 		pwhash.calls = 0;
-		cr_assert(try_at(&issued, cases[i].text, cases[i].now_sec) == cases[i].verdict, "case %zu", i);
+		cr_assert(
+			try_at(&issued, cases[i].text, cases[i].now_sec) == cases[i].verdict, "case %zu", i);
 		cr_assert(pwhash.calls == 1, "case %zu: %u", i, pwhash.calls);
 		cr_assert(pwhash.opslimit == 2 && pwhash.memlimit == 8u << 20, "the same cost, case %zu", i);
 	}

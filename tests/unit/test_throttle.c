@@ -36,8 +36,8 @@ Test(throttle, free_tries_then_doubling_up_to_the_limit)
 {
 	static const struct {
 		uint32_t failures, wait_sec;
-	} cases[] = {{0, 0}, {1, 0}, {4, 0}, {5, 900}, {6, 1800}, {7, 3600}, {8, 7200}, {9, 14400}, {10, 14400},
-		{100, 14400}};
+	} cases[] = {{0, 0}, {1, 0}, {4, 0}, {5, 900}, {6, 1800}, {7, 3600}, {8, 7200}, {9, 14400},
+		{10, 14400}, {100, 14400}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++) {
 		struct skm_throttle throttle = failed(cases[i].failures);
 		cr_expect(throttle.failures == cases[i].failures);

@@ -88,7 +88,7 @@ Test(verify, window)
 			struct skm_answer answer = code_of(&bench.person.tokens[0], step);
 			bool is_inside = distance >= -window && distance <= window;
 			cr_expect(verify_with(&bench, &answer, &with, NOW) ==
-					(is_inside ? SKM_CODE_RIGHT : SKM_CODE_WRONG),
+					  (is_inside ? SKM_CODE_RIGHT : SKM_CODE_WRONG),
 				"window %u, %d", window, distance);
 			cr_expect(bench.state.tokens[0].last == (is_inside ? step : 0));
 		}
@@ -104,7 +104,8 @@ Test(verify, border_of_a_step)
 		struct bench bench = totp();
 		struct skm_answer answer = code_of(&bench.person.tokens[0], STEP);
 		bool is_inside = now >= begin && now < begin + 30;
-		cr_expect(verify_with(&bench, &answer, &exact, now) == (is_inside ? SKM_CODE_RIGHT : SKM_CODE_WRONG));
+		cr_expect(verify_with(&bench, &answer, &exact, now) ==
+			  (is_inside ? SKM_CODE_RIGHT : SKM_CODE_WRONG));
 	}
 }
 
@@ -114,8 +115,9 @@ Test(verify, each_algorithm_digits_and_period)
 		for (uint8_t variant = 0; variant < 4; variant++) {
 			struct bench bench = totp();
 			struct skm_token *token = &bench.person.tokens[0];
-			token->parameters = (struct skm_otp_parameters){SKM_OTP_TOTP,
-				(enum skm_otp_algorithm)algorithm, variant & 1 ? 8 : 6, variant & 2 ? 60 : 30};
+			token->parameters =
+				(struct skm_otp_parameters){SKM_OTP_TOTP, (enum skm_otp_algorithm)algorithm,
+					variant & 1 ? 8 : 6, variant & 2 ? 60 : 30};
 			token->secret_len = (uint8_t)skm_otp_secret_bytes(token->parameters.algorithm);
 			memset(token->secret, 9, token->secret_len);
 			uint64_t step = (uint64_t)NOW / token->parameters.period_sec;
@@ -142,7 +144,8 @@ Test(verify, used_once_and_nothing_older_after_it)
 Test(verify, before_1970_and_at_its_beginning)
 {
 	struct bench bench = totp();
-	cr_assert(type_at(&bench, 0, 0, -5) == SKM_CODE_REPLAYED, "step 0 means that nothing was accepted yet");
+	cr_assert(
+		type_at(&bench, 0, 0, -5) == SKM_CODE_REPLAYED, "step 0 means that nothing was accepted yet");
 	cr_assert(type_at(&bench, 0, 0, 0) == SKM_CODE_REPLAYED);
 	cr_assert(type_at(&bench, 0, UINT64_MAX, 0) == SKM_CODE_WRONG, "there is no step -1");
 	cr_assert(type_at(&bench, 0, 1, 0) == SKM_CODE_RIGHT);
@@ -266,7 +269,8 @@ Test(verify, drift_of_a_damaged_state_runs_over_nowhere)
 Test(verify, hotp_look_ahead_and_order)
 {
 	struct bench bench = hotp(100);
-	cr_assert(type_at(&bench, 0, 99, NOW) == SKM_CODE_WRONG, "before its first counter nothing was accepted");
+	cr_assert(type_at(&bench, 0, 99, NOW) == SKM_CODE_WRONG,
+		"before its first counter nothing was accepted");
 	cr_assert(type_at(&bench, 0, 105, NOW) == SKM_CODE_WRONG, "beyond the look-ahead");
 	cr_assert(type_at(&bench, 0, 104, NOW) == SKM_CODE_RIGHT);
 	cr_assert(bench.state.tokens[0].last == 105 && bench.state.tokens[0].drift_steps == 0);
@@ -387,7 +391,8 @@ Test(verify, algorithm_that_is_not_allowed_never_matches)
 		with.algorithms = ALL_ALGORITHMS & ~(1u << algorithm);
 		cr_assert(verify_with(&bench, &answer, &with, NOW) == SKM_CODE_WRONG);
 		bench.state.tokens[0].last = STEP;
-		cr_assert(verify_with(&bench, &answer, &with, NOW) == SKM_CODE_WRONG, "nor is it called used");
+		cr_assert(
+			verify_with(&bench, &answer, &with, NOW) == SKM_CODE_WRONG, "nor is it called used");
 		with.algorithms = 1u << algorithm;
 		cr_assert(verify_with(&bench, &answer, &with, NOW) == SKM_CODE_REPLAYED);
 	}
@@ -397,7 +402,8 @@ Test(verify, parameters_of_a_damaged_record_never_match)
 {
 	static const struct skm_otp_parameters cases[] = {{SKM_OTP_TOTP, SKM_OTP_SHA256, 0, 30},
 		{SKM_OTP_TOTP, SKM_OTP_SHA256, 200, 30}, {SKM_OTP_TOTP, SKM_OTP_SHA256, 6, 0},
-		{SKM_OTP_TYPE_COUNT_, SKM_OTP_SHA256, 6, 30}, {SKM_OTP_TOTP, (enum skm_otp_algorithm)40, 6, 30}};
+		{SKM_OTP_TYPE_COUNT_, SKM_OTP_SHA256, 6, 30},
+		{SKM_OTP_TOTP, (enum skm_otp_algorithm)40, 6, 30}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(cases); i++) {
 		struct bench bench = totp();
 		struct skm_answer answer = code_of(&bench.person.tokens[0], STEP);
@@ -410,7 +416,8 @@ Test(verify, parameters_of_a_damaged_record_never_match)
 	cr_expect(verify_with(&bench, &answer, &limits, NOW) == SKM_CODE_WRONG);
 	bench = totp();
 	bench.person.token_count = 255;
-	cr_expect(verify_with(&bench, &answer, &limits, NOW) == SKM_CODE_RIGHT, "reads no further than the places");
+	cr_expect(verify_with(&bench, &answer, &limits, NOW) == SKM_CODE_RIGHT,
+		"reads no further than the places");
 }
 
 Test(verify, answers_that_are_no_code_of_the_token)
@@ -432,7 +439,8 @@ Test(verify, answers_that_are_no_code_of_the_token)
 /* The key of an empty place is known to everybody. */
 Test(verify, code_of_an_empty_place_opens_nothing)
 {
-	static const struct skm_token empty = {.parameters = {SKM_OTP_TOTP, SKM_OTP_SHA256, 6, 30}, .secret_len = 32};
+	static const struct skm_token empty = {
+		.parameters = {SKM_OTP_TOTP, SKM_OTP_SHA256, 6, 30}, .secret_len = 32};
 	struct bench bench = totp();
 	for (uint64_t counter = 0; counter < 12; counter++) {
 		struct skm_answer answer = code_of(&empty, counter);
@@ -450,7 +458,8 @@ Test(verify, one_of_a_million_codes_at_a_time)
 		struct skm_answer answer = {.kind = SKM_ANSWER_CODE, .digits = 6, .code = code};
 		struct skm_person_state state = bench.state;
 		int token = 0;
-		right += skm_verify_code(&bench.person, &state, &answer, &limits, NOW, &token) == SKM_CODE_RIGHT;
+		right += skm_verify_code(&bench.person, &state, &answer, &limits, NOW, &token) ==
+			 SKM_CODE_RIGHT;
 	}
 	cr_assert(right <= 3, "%u", right);
 }

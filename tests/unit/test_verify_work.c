@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The same work whatever the answer. The linker takes the skm_hmac of this file instead of the real one, so the calls
- * are counted: how many, with how much key. */
+/* The same work whatever the answer. The linker takes the skm_hmac of this file instead of the real one, so
+ * the calls are counted: how many, with how much key. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ size_t skm_hmac(enum skm_otp_algorithm algorithm, const uint8_t *key, size_t key
 	work.message_bytes += message_len;
 	cr_assert(key != NULL && message_len == 8);
 	uint32_t low = (uint32_t)message[4] << 24 | (uint32_t)message[5] << 16 | (uint32_t)message[6] << 8 |
-		message[7];
+		       message[7];
 	memset(ret_mac, 0, SKM_HMAC_BYTES_MAX);
 	low++;
 	for (int i = 0; i < 4; i++)
@@ -67,8 +67,9 @@ Test(verify_work, same_for_every_verdict)
 	static const struct skm_verify_limits limits = {1, 4, 5, 7};
 	struct skm_person_state state;
 	struct skm_person person = person_with(1, SKM_OTP_TOTP, &state);
-	const struct skm_answer right = code(STEP), wrong = code(STEP + 5000), longer = {SKM_ANSWER_CODE, 8, 0, 0, ""},
-				none = {0}, recovery = {.kind = SKM_ANSWER_RECOVERY, .number = 1};
+	const struct skm_answer right = code(STEP), wrong = code(STEP + 5000),
+				longer = {SKM_ANSWER_CODE, 8, 0, 0, ""}, none = {0},
+				recovery = {.kind = SKM_ANSWER_RECOVERY, .number = 1};
 	cr_assert(verify(&person, &state, &wrong, &limits) == SKM_CODE_WRONG);
 	cr_assert(verify(&person, &state, &right, &limits) == SKM_CODE_RIGHT);
 	cr_assert(verify(&person, &state, &right, &limits) == SKM_CODE_REPLAYED);
@@ -104,7 +105,8 @@ Test(verify_work, same_for_every_window_drift_and_look_ahead)
 			const struct skm_verify_limits limits = {window, 10, ahead, 7};
 			struct skm_person_state state;
 			struct skm_person person = person_with(3, SKM_OTP_TOTP, &state);
-			person.tokens[1].parameters = (struct skm_otp_parameters){SKM_OTP_HOTP, SKM_OTP_SHA256, 6, 0};
+			person.tokens[1].parameters =
+				(struct skm_otp_parameters){SKM_OTP_HOTP, SKM_OTP_SHA256, 6, 0};
 			state.tokens[0].drift_steps = ahead;
 			state.tokens[2].drift_steps = -window;
 			struct skm_answer wrong = code(500000);
