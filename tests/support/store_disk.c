@@ -223,22 +223,38 @@ static void mix(const struct content *synced, const struct content *written, enu
 			memcpy(ret_content->bytes + i, synced->bytes + i, SECTOR_BYTES);
 }
 
+static bool is_as_written(const char *name, enum store_disk_names names)
+{
+	bool is_person = strstr(name, ".person") != NULL;
+	if (names == STORE_NAMES_PERSON_WRITTEN)
+		return is_person;
+	if (names == STORE_NAMES_PERSON_SYNCED)
+		return !is_person;
+	return names == STORE_NAMES_WRITTEN;
+}
+
+static void make_file(const char *target, const struct name *name, enum store_disk_data data)
+{
+	static struct content written, found;
+	const struct disk_file *file = &disk.files[name->file];
+	char path[400];
+	read_content(file->fd, &written);
+	mix(&file->synced, &written, data, &found);
+	(void)snprintf(path, sizeof(path), "%s/%s", target, name->name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, found.bytes, found.len), (ssize_t)found.len);
+	(void)close(fd);
+}
+
 void store_disk_after(const char *target, enum store_disk_names names, enum store_disk_data data)
 {
 	static struct name live[FILES_MAX];
-	static struct content written, found;
 	size_t live_count = list_names(live);
-	const struct name *list = names == STORE_NAMES_SYNCED ? disk.names : live;
-	size_t count = names == STORE_NAMES_SYNCED ? disk.name_count : live_count;
-	for (size_t i = 0; i < count; i++) {
-		const struct disk_file *file = &disk.files[list[i].file];
-		char path[400];
-		read_content(file->fd, &written);
-		mix(&file->synced, &written, data, &found);
-		(void)snprintf(path, sizeof(path), "%s/%s", target, list[i].name);
-		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		cr_assert_geq(fd, 0);
-		cr_assert_eq(write(fd, found.bytes, found.len), (ssize_t)found.len);
-		(void)close(fd);
-	}
+	for (size_t i = 0; i < live_count; i++)
+		if (is_as_written(live[i].name, names))
+			make_file(target, &live[i], data);
+	for (size_t i = 0; i < disk.name_count; i++)
+		if (!is_as_written(disk.names[i].name, names))
+			make_file(target, &disk.names[i], data);
 }

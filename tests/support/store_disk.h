@@ -15,7 +15,15 @@ void store_disk_begin(const char *folder, unsigned cut_at);
 /* Was the cut reached? */
 bool store_disk_was_cut(void);
 
-enum store_disk_names { STORE_NAMES_SYNCED, STORE_NAMES_WRITTEN, STORE_NAMES_COUNT };
+/* Without a sync in between, no order of two changes is promised: so also the person's names as written and
+ * all others as synced, and the other way round. */
+enum store_disk_names {
+	STORE_NAMES_SYNCED,
+	STORE_NAMES_WRITTEN,
+	STORE_NAMES_PERSON_WRITTEN,
+	STORE_NAMES_PERSON_SYNCED,
+	STORE_NAMES_COUNT
+};
 enum store_disk_data {
 	STORE_DATA_SYNCED,
 	STORE_DATA_WRITTEN,
