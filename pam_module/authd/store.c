@@ -308,6 +308,10 @@ static int load(struct skm_store *store, const struct skm_store_names *names, ui
 	if (states.is_fallback)
 		*ret_notes |= SKM_STORE_NOTE_FALLBACK;
 	skm_person_state_follow(&person, &states.newest);
+	/* Kept at once: its waits are counted from now, and made anew at each load they would never end.
+	 * Where it cannot be kept, no attempt can be reserved either. */
+	if (!states.has_state)
+		(void)!save_state(store, names, uid, &states.newest);
 	*ret_person = person;
 	*ret_state = states.newest;
 	return 0;

@@ -69,7 +69,7 @@ struct skm_store *skm_store_free(struct skm_store *store);
 
 /* What was found and mended on the way; each bit is one record in the audit stream. */
 #define SKM_STORE_NOTE_SLOT_LOST 1u	/* one slot was unreadable, the other one is in use */
-#define SKM_STORE_NOTE_STATE_REBUILT 2u /* both were: the strictest state is in force */
+#define SKM_STORE_NOTE_STATE_REBUILT 2u /* both were: the strictest state is in force, and stored */
 #define SKM_STORE_NOTE_FALLBACK 4u	/* the state on /run is in use */
 
 /* Reads person and state. 0; SKM_STORE_…; -errno: -EBUSY when another process has the folder, -ENOENT when
