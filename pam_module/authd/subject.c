@@ -86,6 +86,9 @@ void skm_subject_load(const struct skm_inquiry *inquiry, struct skm_subject *sub
 			&subject->state, &subject->notes);
 		if (subject->load == 0 && !is_of(inquiry, subject))
 			subject->load = SKM_STORE_MISMATCH;
+		/* What is not there is found out sooner than what is there is read. */
+		if (subject->load == SKM_STORE_ABSENT)
+			skm_store_load_decoy(store, &inquiry->now, &subject->person, &subject->state);
 	}
 	if (subject->load != 0)
 		skm_subject_clear(subject);
