@@ -272,13 +272,13 @@ static bool has_reason(const struct skm_inquiry *inquiry)
 	       reason[0] && skm_text_is_printable(reason);
 }
 
-/* An account that is gone leaves its record behind, which has to be removable. */
+/* An account that is gone leaves its record behind, which has to be removable. No name has a colon. */
 static void find_by_uid(struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
 	uint64_t uid = 0;
 	if (subject->lookup != -ENOENT || inquiry->request->code != SKM_AUTH_DISABLE ||
-		strncmp(inquiry->name, "uid:", 4) != 0 ||
-		skm_parse_uint(inquiry->name + 4, 0, UINT32_MAX - 1, &uid) != 0)
+		strncmp(inquiry->facts.subject, "uid:", 4) != 0 ||
+		skm_parse_uint(inquiry->facts.subject + 4, 0, UINT32_MAX - 1, &uid) != 0)
 		return;
 	subject->lookup = 0;
 	subject->uid = (uint32_t)uid;

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Who may do what for whom, what is on record of it, and enrolment from the first question to the last. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake_people.h"
+#include "otp_code.h"
+#include "ticket.h"
+
+static struct people people;
+
+static void make(void)
+{
+	people_make(&people);
+}
+
+static void finish(void)
+{
+	people_remove(&people);
+}
+
+TestSuite(administration, .init = make, .fini = finish);
+
+static enum skm_auth_outcome ask(enum people_uid by, enum skm_auth_operation operation, const char *user)
+{
+	return people_ask(&people, people_peer(by), operation,
+		&(struct people_request){.user = user, .reason = "reason"});
+}
+
+/* ---- rights ---- */
+
+struct right {
+	enum skm_auth_operation operation;
+	/* root, alice, bob, carol (helpdesk), dave (auditor), erin (admin) about alice: who is not denied */
+	bool may[6];
+};
+
+Test(administration, everybody_may_what_the_table_says_about_alice)
+{
+	static const struct right rights[] = {
+		{SKM_AUTH_ENROL_BEGIN, {1, 1, 0, 0, 0, 1}},
+		{SKM_AUTH_ENROL_FINISH, {1, 1, 0, 0, 0, 1}},
+		{SKM_AUTH_STATUS, {1, 1, 0, 1, 1, 1}},
+		{SKM_AUTH_LIST, {1, 0, 0, 1, 1, 1}},
+		{SKM_AUTH_DISABLE, {1, 0, 0, 0, 0, 1}},
+		{SKM_AUTH_UNLOCK, {1, 0, 0, 1, 0, 1}},
+		{SKM_AUTH_RECOVERY, {1, 1, 0, 0, 0, 1}},
+		{SKM_AUTH_RESYNC, {1, 1, 0, 0, 0, 1}},
+		{SKM_AUTH_IMPORT, {1, 0, 0, 0, 0, 1}},
+		{SKM_AUTH_SUBSTITUTE, {1, 0, 0, 1, 0, 1}},
+	};
+	static const enum people_uid callers[] = {ROOT, ALICE, BOB, CAROL, DAVE, ERIN};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(rights); i++) {
+		for (size_t j = 0; j < SKM_ARRAY_SIZE(callers); j++) {
+			people_enrol(&people, "alice");
+			enum skm_auth_outcome outcome = ask(callers[j], rights[i].operation, "alice");
+			cr_expect_eq(outcome != SKM_AUTH_DENIED, rights[i].may[j],
+				"operation %d by %u: outcome %d", rights[i].operation, callers[j], outcome);
+			if (outcome == SKM_AUTH_DENIED) {
+				const struct skm_record *record = people_only(&people, SKM_EVENT_AUTH_DENIED);
+				cr_assert_not_null(record);
+				cr_assert_eq(record->caller_uid, callers[j]);
+				cr_assert_eq(people.flushed, people.record_count);
+			}
+			(void)ask(ROOT, SKM_AUTH_DISABLE, "alice");
+		}
+	}
+}
+
+Test(administration, without_a_role_nobody_learns_who_exists)
+{
+	people_enrol(&people, "alice");
+	for (unsigned operation = SKM_AUTH_ENROL_BEGIN; operation <= SKM_AUTH_SUBSTITUTE; operation++) {
+		if (operation == SKM_AUTH_LIST)
+			continue;
+		cr_assert_eq(ask(BOB, (enum skm_auth_operation)operation, "alice"), SKM_AUTH_DENIED);
+		cr_assert_eq(ask(BOB, (enum skm_auth_operation)operation, "nobody"), SKM_AUTH_DENIED);
+	}
+	cr_assert_eq(ask(ERIN, SKM_AUTH_STATUS, "nobody"), SKM_AUTH_WRONG);
+}
+
+Test(administration, nobody_helps_themselves)
+{
+	static const enum skm_auth_operation operations[] = {SKM_AUTH_SUBSTITUTE, SKM_AUTH_UNLOCK};
+	static const struct people_request for_carol = {.user = "carol", .reason = "me"};
+	people_enrol(&people, "carol");
+	people_enrol(&people, "erin");
+	people_enrol(&people, "root");
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(operations); i++) {
+		cr_expect_eq(ask(CAROL, operations[i], "carol"), SKM_AUTH_DENIED);
+		cr_expect_eq(ask(ERIN, operations[i], "erin"), SKM_AUTH_DENIED);
+		cr_expect_eq(ask(ROOT, operations[i], "root"), SKM_AUTH_DENIED);
+		cr_expect_eq(people_ask(&people, people_sudo(CAROL), operations[i], &for_carol),
+			SKM_AUTH_DENIED, "root by sudo is the person who logged in");
+		cr_expect_eq(people_ask(&people, people_sudo(ALICE), operations[i], &for_carol), SKM_AUTH_OK);
+		cr_expect_eq(people_ask(&people, people_peer(ROOT), operations[i], &for_carol), SKM_AUTH_OK,
+			"root at the console");
+		cr_expect_eq(ask(CAROL, operations[i], "erin"), SKM_AUTH_OK);
+	}
+}
+
+Test(administration, a_reason_is_asked_for_and_kept)
+{
+	static const enum skm_auth_operation operations[] = {
+		SKM_AUTH_SUBSTITUTE, SKM_AUTH_UNLOCK, SKM_AUTH_DISABLE};
+	char long_reason[257];
+	memset(long_reason, 'r', sizeof(long_reason) - 1);
+	long_reason[sizeof(long_reason) - 1] = '\0';
+	const char *const bad[] = {NULL, "two\nlines", "\xff\xfe", "escape\x1b[2J", "\xc2\x9b", long_reason};
+	people_enrol(&people, "alice");
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(operations); i++) {
+		for (size_t j = 0; j < SKM_ARRAY_SIZE(bad); j++)
+			cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i],
+					     &(struct people_request){.user = "alice", .reason = bad[j]}),
+				SKM_AUTH_BAD_REQUEST, "%zu %zu", i, j);
+		people_forget(&people);
+		long_reason[255] = '\0';
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i],
+				     &(struct people_request){.user = "alice", .reason = long_reason}),
+			SKM_AUTH_OK);
+		long_reason[255] = 'r';
+		cr_expect_eq(strlen(people.records[0].auth.reason), 255);
+	}
+	people_enrol(&people, "erin");
+	cr_expect_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_DISABLE,
+			     &(struct people_request){.user = "erin"}),
+		SKM_AUTH_OK, "of one's own");
+}
+
+Test(administration, who_for_whom_and_why_is_on_record)
+{
+	people_enrol(&people, "alice");
+	cr_assert_eq(people_ask(&people, people_sudo(BOB), SKM_AUTH_SUBSTITUTE,
+			     &(struct people_request){.user = "alice", .reason = "電話を忘れた"}),
+		SKM_AUTH_OK);
+	const struct skm_record *record = people_only(&people, SKM_EVENT_SUBSTITUTE_ISSUED);
+	cr_assert_not_null(record);
+	cr_assert_eq(record->caller_uid, ROOT);
+	cr_assert_eq(record->caller_pid, 4242);
+	cr_assert_str_eq(record->login_user, "bob");
+	cr_assert_str_eq(record->auth.subject, "alice");
+	cr_assert_eq(record->auth.subject_uid, ALICE);
+	cr_assert_str_eq(record->auth.reason, "電話を忘れた");
+	people_expect_untold(&people, people_text(&people));
+}
+
+/* ---- the record comes first ---- */
+
+Test(administration, what_cannot_be_recorded_is_not_done)
+{
+	char before[SKM_AUTH_PACKET_MAX], code[16];
+	static const enum skm_auth_operation operations[] = {SKM_AUTH_DISABLE, SKM_AUTH_UNLOCK,
+		SKM_AUTH_RECOVERY, SKM_AUTH_SUBSTITUTE, SKM_AUTH_IMPORT};
+	people_enrol(&people, "alice");
+	cr_assert_eq(people_verify(&people, "alice", people_wrong_code(&people, code)), SKM_AUTH_WRONG);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_STATUS, "alice"), SKM_AUTH_OK);
+	(void)snprintf(before, sizeof(before), "%s", people_text(&people));
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(operations); i++) {
+		people.flush_error = -ENOSPC;
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i],
+				     &(struct people_request){.user = "alice",
+					     .reason = "reason",
+					     .secret = PEOPLE_SECRET,
+					     .secret_len = 32}),
+			SKM_AUTH_UNAVAILABLE, "%zu", i);
+		cr_expect_str_empty(people_text(&people));
+		people.flush_error = 0;
+		cr_expect_eq(ask(ERIN, SKM_AUTH_STATUS, "alice"), SKM_AUTH_OK);
+		cr_expect_str_eq(people_text(&people), before, "%zu", i);
+	}
+}
+
+Test(administration, a_change_that_fails_is_on_record_as_failed)
+{
+	people_enrol(&people, "alice");
+	people_faults.everywhere_error = EIO;
+	cr_assert_eq(ask(ERIN, SKM_AUTH_RECOVERY, "alice"), SKM_AUTH_UNAVAILABLE);
+	cr_assert_str_empty(people_text(&people));
+	cr_assert_eq(people.record_count, 2);
+	cr_assert_eq(people.records[0].event, SKM_EVENT_MFA_RECOVERY);
+	cr_assert_eq(people.records[1].event, SKM_EVENT_AUTH_ERROR);
+	cr_assert_eq(people.flushed, 2);
+}
+
+/* ---- enrolment ---- */
+
+struct begun {
+	uint8_t ticket[SKM_TICKET_BYTES];
+	size_t ticket_len;
+	struct skm_otpauth otpauth;
+};
+
+static void begin(enum people_uid by, const struct people_request *request, struct begun *ret_begun)
+{
+	cr_assert_eq(people_ask(&people, people_peer(by), SKM_AUTH_ENROL_BEGIN, request), SKM_AUTH_OK);
+	ret_begun->ticket_len = people.answer.field_len[SKM_AUTH_TAG_TICKET];
+	cr_assert_eq(ret_begun->ticket_len, sizeof(ret_begun->ticket));
+	memcpy(ret_begun->ticket, people.answer.field[SKM_AUTH_TAG_TICKET], sizeof(ret_begun->ticket));
+	cr_assert_eq(skm_otpauth_parse(people_text(&people), &ret_begun->otpauth), 0);
+}
+
+static const char *code_of(const struct begun *begun, int64_t offset_sec, char ret_code[16])
+{
+	const struct skm_otpauth *otpauth = &begun->otpauth;
+	int64_t time = people.now.realtime_usec / (int64_t)SKM_USEC_PER_SEC + offset_sec;
+	(void)snprintf(ret_code, 16, "%0*u", otpauth->parameters.digits,
+		skm_otp_code(otpauth->parameters.algorithm, otpauth->secret, otpauth->secret_len,
+			otpauth->parameters.type == SKM_OTP_TOTP
+				? skm_otp_step(time, otpauth->parameters.period_sec)
+				: otpauth->counter,
+			otpauth->parameters.digits));
+	return ret_code;
+}
+
+static enum skm_auth_outcome end(
+	enum people_uid by, const char *user, const struct begun *begun, const char *answer, uint64_t flags)
+{
+	return people_ask(&people, people_peer(by), SKM_AUTH_ENROL_FINISH,
+		&(struct people_request){.user = user,
+			.ticket = begun->ticket,
+			.ticket_len = begun->ticket_len,
+			.answer = answer,
+			.flags = flags});
+}
+
+Test(administration, a_person_enrols_and_logs_in)
+{
+	struct begun begun;
+	char code[16], codes[SKM_AUTH_PACKET_MAX];
+	(void)snprintf(people.config->terminal.number, sizeof(people.config->terminal.number), "税務:07");
+	begin(ALICE, &(struct people_request){.user = "alice", .label = "電話"}, &begun);
+	cr_assert_str_eq(begun.otpauth.account, "alice@税務-07");
+	cr_assert_str_eq(begun.otpauth.issuer, "Sekimori");
+	cr_assert_eq(begun.otpauth.parameters.algorithm, SKM_OTP_SHA256);
+	cr_assert_eq(begun.otpauth.parameters.digits, 6);
+	cr_assert_eq(begun.otpauth.parameters.period_sec, 30);
+	cr_assert_eq(begun.otpauth.secret_len, 32);
+	cr_assert_eq(people.record_count, 0, "nothing has changed yet");
+	code_of(&begun, 0, code);
+	people_restart(&people);
+	cr_assert_eq(end(ALICE, "alice", &begun, code, 0), SKM_AUTH_OK);
+	(void)snprintf(codes, sizeof(codes), "%s", people_text(&people));
+	const struct skm_record *record = people_only(&people, SKM_EVENT_MFA_ENROLLED);
+	cr_assert_not_null(record);
+	cr_assert_str_eq(record->auth.token, "電話");
+	people_expect_untold(&people, code);
+	unsigned lines = 1;
+	for (const char *c = codes; *c; c++)
+		lines += *c == '\n';
+	cr_assert_eq(lines, SKM_RECOVERY_CODES);
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_REPLAYED, "the code has confirmed");
+	people_advance(&people, 30);
+	cr_assert_eq(people_verify(&people, "alice", code_of(&begun, 0, code)), SKM_AUTH_OK);
+	*strchr(codes, '\n') = '\0';
+	cr_assert_eq(people_verify(&people, "alice", codes), SKM_AUTH_OK);
+}
+
+Test(administration, a_ticket_works_once)
+{
+	struct begun begun;
+	char code[16];
+	begin(ALICE, &(struct people_request){.user = "alice"}, &begun);
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_OK);
+	people_advance(&people, 30);
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_CONFLICT);
+	cr_assert_eq(end(ERIN, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_CONFLICT);
+}
+
+Test(administration, a_ticket_is_for_one_person_one_caller_one_boot_and_a_quarter_of_an_hour)
+{
+	struct begun begun;
+	char code[16];
+	begin(ERIN, &(struct people_request){.user = "alice"}, &begun);
+	code_of(&begun, 0, code);
+	cr_assert_eq(end(ERIN, "bob", &begun, code, 0), SKM_AUTH_CONFLICT);
+	cr_assert_eq(end(ALICE, "alice", &begun, code, 0), SKM_AUTH_CONFLICT);
+	people.authenticator.boot_id[0] ^= 1;
+	cr_assert_eq(end(ERIN, "alice", &begun, code, 0), SKM_AUTH_CONFLICT);
+	people.authenticator.boot_id[0] ^= 1;
+	begun.ticket[sizeof(begun.ticket) - 1] ^= 1;
+	cr_assert_eq(end(ERIN, "alice", &begun, code, 0), SKM_AUTH_CONFLICT);
+	begun.ticket[sizeof(begun.ticket) - 1] ^= 1;
+	people.now.boottime_usec += 900 * SKM_USEC_PER_SEC;
+	cr_assert_eq(end(ERIN, "alice", &begun, code, 0), SKM_AUTH_CONFLICT);
+	people.now.boottime_usec -= SKM_USEC_PER_SEC;
+	cr_assert_eq(end(ERIN, "alice", &begun, code, 0), SKM_AUTH_OK);
+}
+
+Test(administration, a_wrong_code_is_explained_and_stores_nothing)
+{
+	struct begun begun;
+	char code[16];
+	begin(ALICE, &(struct people_request){.user = "alice"}, &begun);
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 600, code), 0), SKM_AUTH_WRONG);
+	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_DIAGNOSIS), SKM_AUTH_DIAGNOSIS_CLOCK);
+	cr_assert_eq((int64_t)people_number(&people, SKM_AUTH_TAG_OFFSET_SEC), 600);
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, -600, code), 0), SKM_AUTH_WRONG);
+	cr_assert_eq((int64_t)people_number(&people, SKM_AUTH_TAG_OFFSET_SEC), -600);
+	begun.otpauth.parameters.algorithm = SKM_OTP_SHA1;
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_WRONG);
+	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_DIAGNOSIS), SKM_AUTH_DIAGNOSIS_SHA1);
+	cr_assert_eq(end(ALICE, "alice", &begun, NULL, 0), SKM_AUTH_BAD_REQUEST);
+	cr_assert_eq(people_verify(&people, "alice", "123456"), SKM_AUTH_UNENROLLED);
+	begun.otpauth.parameters.algorithm = SKM_OTP_SHA256;
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_OK);
+}
+
+Test(administration, only_an_administrator_stores_without_a_code)
+{
+	struct begun begun;
+	begin(ALICE, &(struct people_request){.user = "alice"}, &begun);
+	cr_assert_eq(end(ALICE, "alice", &begun, NULL, SKM_AUTH_FLAG_NO_CONFIRM), SKM_AUTH_DENIED);
+	begin(ERIN, &(struct people_request){.user = "alice"}, &begun);
+	cr_assert_eq(end(ERIN, "alice", &begun, NULL, SKM_AUTH_FLAG_NO_CONFIRM), SKM_AUTH_OK);
+	char code[16];
+	cr_assert_eq(people_verify(&people, "alice", code_of(&begun, 0, code)), SKM_AUTH_OK);
+}
+
+Test(administration, a_further_token_needs_a_code_of_the_first)
+{
+	struct begun begun;
+	char code[16];
+	struct people_request request = {.user = "alice", .label = "second"};
+	people_enrol(&people, "alice");
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_PROMPT);
+	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_DIGITS), 6);
+	for (unsigned i = 0; i < 5; i++) {
+		request.answer = people_wrong_code(&people, code);
+		cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request),
+			SKM_AUTH_WRONG);
+	}
+	request.answer = people_code(&people, 0, code);
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_LOCKED,
+		"guesses are counted here as well");
+	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_TRIES), 5);
+	cr_assert_eq(people_count(&people, SKM_EVENT_AUTH_FAIL), 5);
+	people_advance(&people, 900);
+	request.answer = people_code(&people, 0, code);
+	begin(ALICE, &request, &begun);
+	cr_assert_eq(end(ALICE, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_OK);
+	cr_assert_not(people_text(&people)[0] == '\0', "an imported token brought no recovery codes");
+	people_advance(&people, 30);
+	cr_assert_eq(people_verify(&people, "alice", code_of(&begun, 0, code)), SKM_AUTH_OK);
+	cr_assert_str_eq(people.records[people.record_count - 1].auth.token, "second");
+	cr_assert_eq(people_verify(&people, "alice", people_code(&people, 0, code)), SKM_AUTH_OK);
+	begin(ERIN, &(struct people_request){.user = "alice"}, &begun);
+	cr_assert_eq(end(ERIN, "alice", &begun, code_of(&begun, 0, code), 0), SKM_AUTH_OK);
+	cr_assert_str_empty(people_text(&people), "the codes that she has stay good");
+}
+
+Test(administration, the_configuration_decides_about_enrolment)
+{
+	people.config->mfa.self_enrol = false;
+	cr_assert_eq(ask(ALICE, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_REFUSED);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_OK);
+	people.config->mfa.self_enrol = true;
+	struct people_request request = {.user = "alice", .algorithm = SKM_OTP_SHA1 + 1};
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_REFUSED);
+	request.secret = "12345678901234567890";
+	request.secret_len = 20;
+	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_REFUSED);
+	people.config->mfa.algorithms |= 1u << SKM_OTP_SHA1;
+	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_OK);
+}
+
+Test(administration, parameters_out_of_range_are_a_bad_request)
+{
+	static const struct people_request bad[] = {
+		{.user = "alice", .digits = 7},
+		{.user = "alice", .digits = 256 + 6},
+		{.user = "alice", .period = 15},
+		{.user = "alice", .period = 256 + 30},
+		{.user = "alice", .algorithm = SKM_OTP_ALGORITHM_COUNT_ + 1},
+		{.user = "alice", .algorithm = (UINT64_C(1) << 32) + 1},
+		{.user = "alice", .type = SKM_OTP_TYPE_COUNT_ + 1},
+		{.user = "alice", .type = SKM_OTP_HOTP + 1, .period = 30},
+		{.user = "alice", .label = "two\nlines"},
+		{.user = "alice", .label = "0123456789012345678901234567890123456789012345678901234567890123x"},
+	};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(bad); i++)
+		cr_expect_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &bad[i]),
+			SKM_AUTH_BAD_REQUEST, "%zu", i);
+	for (size_t len = 0; len <= 70; len++) {
+		char secret[70] = {1};
+		struct people_request request = {.user = "alice", .secret = secret, .secret_len = len};
+		bool is_allowed = len >= SKM_OTP_SECRET_BYTES_MIN && len <= SKM_OTP_SECRET_BYTES_MAX;
+		(void)ask(ROOT, SKM_AUTH_DISABLE, "alice");
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request),
+			is_allowed ? SKM_AUTH_OK : SKM_AUTH_BAD_REQUEST, "%zu", len);
+	}
+}
+
+Test(administration, a_counter_token_begins_where_it_was_imported)
+{
+	char code[16];
+	struct people_request request = {.user = "alice",
+		.type = SKM_OTP_HOTP + 1,
+		.counter = 1000,
+		.secret = PEOPLE_SECRET,
+		.secret_len = 32};
+	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_OK);
+	(void)snprintf(code, sizeof(code), "%06u",
+		skm_otp_code(SKM_OTP_SHA256, (const uint8_t *)PEOPLE_SECRET, 32, 999, 6));
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_WRONG);
+	(void)snprintf(code, sizeof(code), "%06u",
+		skm_otp_code(SKM_OTP_SHA256, (const uint8_t *)PEOPLE_SECRET, 32, 1000, 6));
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_OK);
+}
+
+Test(administration, a_counter_tokens_confirming_code_is_used_up)
+{
+	struct begun begun;
+	char code[16];
+	begin(ALICE, &(struct people_request){.user = "alice", .type = SKM_OTP_HOTP + 1}, &begun);
+	code_of(&begun, 0, code);
+	cr_assert_eq(end(ALICE, "alice", &begun, code, 0), SKM_AUTH_OK);
+	cr_assert_neq(people_verify(&people, "alice", code), SKM_AUTH_OK);
+	begun.otpauth.counter = 1;
+	cr_assert_eq(people_verify(&people, "alice", code_of(&begun, 0, code)), SKM_AUTH_OK);
+}
+
+Test(administration, eight_tokens_are_the_most)
+{
+	for (unsigned i = 0; i < SKM_TOKENS_MAX; i++)
+		people_enrol(&people, "alice");
+	cr_assert_eq(ask(ERIN, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_CONFLICT);
+	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT,
+			     &(struct people_request){
+				     .user = "alice", .secret = PEOPLE_SECRET, .secret_len = 32}),
+		SKM_AUTH_CONFLICT);
+}
+
+Test(administration, without_a_machine_key_nobody_enrols)
+{
+	people.authenticator.key = NULL;
+	people_restart(&people);
+	cr_assert_eq(ask(ALICE, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_WRONG_KEY);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_ENROL_FINISH, "alice"), SKM_AUTH_WRONG_KEY);
+}
+
+/* ---- DISABLE, UNLOCK, RECOVERY, RESYNC, SUBSTITUTE ---- */
+
+static enum skm_auth_outcome disable_token(uint64_t id)
+{
+	return people_ask(&people, people_peer(ERIN), SKM_AUTH_DISABLE,
+		&(struct people_request){.user = "alice", .reason = "lost", .token = id});
+}
+
+Test(administration, tokens_go_one_by_one_and_the_last_with_the_record)
+{
+	char path[200];
+	people_enrol(&people, "alice");
+	people_enrol(&people, "alice");
+	cr_assert_eq(disable_token(3), SKM_AUTH_CONFLICT);
+	cr_assert_eq(disable_token(257), SKM_AUTH_CONFLICT);
+	cr_assert_eq(disable_token(1), SKM_AUTH_OK);
+	cr_assert_str_eq(people.records[0].auth.token, "phone");
+	cr_assert_eq(disable_token(1), SKM_AUTH_CONFLICT);
+	people_enrol(&people, "alice");
+	cr_assert_eq(ask(ERIN, SKM_AUTH_STATUS, "alice"), SKM_AUTH_OK);
+	cr_assert_not_null(strstr(people_text(&people), "\"id\":3"), "ids are not used again");
+	cr_assert_eq(disable_token(2), SKM_AUTH_OK);
+	cr_assert_eq(disable_token(3), SKM_AUTH_OK);
+	(void)snprintf(path, sizeof(path), "%s/1000.person", people.state_folder);
+	cr_assert_neq(access(path, F_OK), 0);
+	cr_assert_eq(disable_token(0), SKM_AUTH_UNENROLLED);
+}
+
+Test(administration, a_damaged_record_can_be_removed)
+{
+	char path[200];
+	people_enrol(&people, "alice");
+	(void)snprintf(path, sizeof(path), "%s/1000.person", people.state_folder);
+	cr_assert_eq(truncate(path, 3), 0);
+	cr_assert_eq(disable_token(1), SKM_AUTH_DAMAGED);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_RECOVERY, "alice"), SKM_AUTH_DAMAGED);
+	cr_assert_eq(disable_token(0), SKM_AUTH_OK);
+	people_enrol(&people, "alice");
+}
+
+Test(administration, the_record_of_an_account_that_is_gone_can_be_removed)
+{
+	char from[200], to[200];
+	people_enrol(&people, "alice");
+	(void)snprintf(from, sizeof(from), "%s/1000.person", people.state_folder);
+	(void)snprintf(to, sizeof(to), "%s/2000.person", people.state_folder);
+	cr_assert_eq(rename(from, to), 0);
+	cr_assert_eq(ask(DAVE, SKM_AUTH_LIST, NULL), SKM_AUTH_OK);
+	cr_assert_not_null(strstr(people.listed, "\"user\":\"uid:2000\",\"uid\":2000,"));
+	cr_assert_eq(ask(ERIN, SKM_AUTH_STATUS, "uid:2000"), SKM_AUTH_WRONG);
+	cr_assert_eq(ask(BOB, SKM_AUTH_DISABLE, "uid:2000"), SKM_AUTH_DENIED);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_DISABLE, "uid:4294967295"), SKM_AUTH_WRONG);
+	cr_assert_eq(ask(ERIN, SKM_AUTH_DISABLE, "uid:2000"), SKM_AUTH_OK);
+	cr_assert_neq(access(to, F_OK), 0);
+}
+
+Test(administration, unlocking_clears_both_ways)
+{
+	char code[16];
+	people_enrol(&people, "alice");
+	for (unsigned i = 0; i < 5; i++) {
+		people_wrong_code(&people, code);
+		cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_WRONG);
+		cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_VERIFY,
+				     &(struct people_request){.user = "alice", .answer = code}),
+			SKM_AUTH_WRONG);
+	}
+	people_code(&people, 0, code);
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_LOCKED);
+	cr_assert_eq(ask(CAROL, SKM_AUTH_UNLOCK, "alice"), SKM_AUTH_OK);
+	cr_assert_not_null(people_only(&people, SKM_EVENT_MFA_UNLOCKED));
+	people_restart(&people);
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_VERIFY,
+			     &(struct people_request){.user = "alice", .answer = code}),
+		SKM_AUTH_OK);
+	people_advance(&people, 30);
+	cr_assert_eq(people_verify(&people, "alice", people_code(&people, 0, code)), SKM_AUTH_OK);
+}
+
+Test(administration, new_recovery_codes_end_the_old_ones)
+{
+	char first[SKM_AUTH_PACKET_MAX], code[16];
+	people_enrol(&people, "alice");
+	cr_assert_eq(ask(ERIN, SKM_AUTH_RECOVERY, "alice"), SKM_AUTH_OK);
+	(void)snprintf(first, sizeof(first), "%s", people_text(&people));
+	*strchr(first, '\n') = '\0';
+	cr_assert_eq(ask(ALICE, SKM_AUTH_RECOVERY, "alice"), SKM_AUTH_PROMPT);
+	struct people_request request = {.user = "alice", .answer = people_wrong_code(&people, code)};
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_RECOVERY, &request), SKM_AUTH_WRONG);
+	cr_assert_str_empty(people_text(&people));
+	request.answer = people_code(&people, 0, code);
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_RECOVERY, &request), SKM_AUTH_OK);
+	cr_assert_eq(people_count(&people, SKM_EVENT_MFA_RECOVERY), 2);
+	cr_assert_eq(people_verify(&people, "alice", first), SKM_AUTH_WRONG);
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_REPLAYED, "the secret is the same");
+	people_advance(&people, 30);
+	cr_assert_eq(people_verify(&people, "alice", people_code(&people, 0, code)), SKM_AUTH_OK);
+}
+
+Test(administration, two_codes_bring_a_token_back_that_has_drifted)
+{
+	char first[16], second[16];
+	people_enrol(&people, "alice");
+	people_code(&people, 199, first);
+	people_code(&people, 200, second);
+	cr_assert_eq(people_verify(&people, "alice", second), SKM_AUTH_WRONG);
+	struct people_request request = {.user = "alice", .answer = first};
+	cr_assert_eq(
+		people_ask(&people, people_peer(ALICE), SKM_AUTH_RESYNC, &request), SKM_AUTH_BAD_REQUEST);
+	request.answer2 = first;
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_RESYNC, &request), SKM_AUTH_WRONG);
+	request.answer2 = "letters";
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_RESYNC, &request), SKM_AUTH_NOT_A_CODE);
+	request.answer2 = second;
+	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_RESYNC, &request), SKM_AUTH_OK);
+	const struct skm_record *record = people_only(&people, SKM_EVENT_MFA_RESYNCED);
+	cr_assert_not_null(record);
+	cr_assert_str_eq(record->auth.token, "phone");
+	cr_assert_neq(people_verify(&people, "alice", second), SKM_AUTH_OK);
+	cr_assert_eq(people_verify(&people, "alice", people_code(&people, 201, first)), SKM_AUTH_OK);
+}
+
+Test(administration, a_substitute_code_ends_with_its_last_day_and_works_once)
+{
+	char code[64];
+	people_enrol(&people, "alice");
+	struct people_request request = {.user = "alice", .reason = "forgot the phone", .days = 8};
+	cr_assert_eq(
+		people_ask(&people, people_peer(CAROL), SKM_AUTH_SUBSTITUTE, &request), SKM_AUTH_REFUSED);
+	request.days = 7;
+	cr_assert_eq(people_ask(&people, people_peer(CAROL), SKM_AUTH_SUBSTITUTE, &request), SKM_AUTH_OK);
+	uint64_t until = people_number(&people, SKM_AUTH_TAG_UNTIL);
+	request.days = 0; /* today */
+	cr_assert_eq(people_ask(&people, people_peer(CAROL), SKM_AUTH_SUBSTITUTE, &request), SKM_AUTH_OK);
+	cr_assert_eq(until - people_number(&people, SKM_AUTH_TAG_UNTIL), 6 * 86400);
+	until = people_number(&people, SKM_AUTH_TAG_UNTIL);
+	cr_assert_eq((until + 9 * 3600) % 86400, 0, "midnight, local");
+	cr_assert_gt(until, PEOPLE_NOW_SEC);
+	cr_assert_leq(until, PEOPLE_NOW_SEC + 86400);
+	(void)snprintf(code, sizeof(code), "%s", people_text(&people));
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_OK);
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_REPLAYED);
+	cr_assert_eq(people_ask(&people, people_peer(CAROL), SKM_AUTH_SUBSTITUTE, &request), SKM_AUTH_OK);
+	(void)snprintf(code, sizeof(code), "%s", people_text(&people));
+	people_advance(&people, (int64_t)until - PEOPLE_NOW_SEC);
+	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_WRONG, "its day is over");
+	cr_assert_eq(ask(CAROL, SKM_AUTH_SUBSTITUTE, "bob"), SKM_AUTH_UNENROLLED);
+}
+
+/* ---- what is shown ---- */
+
+static json_t *status_of(const char *user)
+{
+	json_error_t error;
+	cr_assert_eq(ask(DAVE, SKM_AUTH_STATUS, user), SKM_AUTH_OK);
+	json_t *status = json_loads(people_text(&people), JSON_REJECT_DUPLICATES, &error);
+	cr_assert_not_null(status, "%s", error.text);
+	return status;
+}
+
+Test(administration, the_status_says_everything_but_secrets)
+{
+	char code[16];
+	people_enrol(&people, "alice");
+	cr_assert_eq(people_verify(&people, "alice", people_code(&people, 0, code)), SKM_AUTH_OK);
+	cr_assert_eq(people_verify(&people, "alice", people_wrong_code(&people, code)), SKM_AUTH_WRONG);
+	cr_assert_eq(ask(CAROL, SKM_AUTH_SUBSTITUTE, "alice"), SKM_AUTH_OK);
+	json_t *status = status_of("alice");
+	cr_assert_str_eq(json_string_value(json_object_get(status, "user")), "alice");
+	cr_assert_eq(json_integer_value(json_object_get(status, "uid")), ALICE);
+	cr_assert(json_is_true(json_object_get(status, "enrolled")));
+	cr_assert(json_is_true(json_object_get(status, "required")));
+	cr_assert_str_eq(json_string_value(json_object_get(status, "state")), "ok");
+	cr_assert_eq(json_integer_value(json_object_get(status, "recovery_left")), 0);
+	cr_assert(json_is_string(json_object_get(status, "substitute_until")));
+	json_t *failures = json_object_get(status, "failures");
+	cr_assert_eq(json_integer_value(json_object_get(failures, "system")), 1);
+	cr_assert_eq(json_array_size(json_object_get(status, "tokens")), 1);
+	json_t *token = json_array_get(json_object_get(status, "tokens"), 0);
+	cr_assert_str_eq(json_string_value(json_object_get(token, "label")), "phone");
+	cr_assert_str_eq(json_string_value(json_object_get(token, "algorithm")), "SHA256");
+	cr_assert_eq(json_integer_value(json_object_get(token, "period")), 30);
+	cr_assert_eq(strncmp(json_string_value(json_object_get(token, "last_used")), "2026-11-", 8), 0);
+	cr_assert_null(strstr(people_text(&people), "1234567890"));
+	json_decref(status);
+}
+
+Test(administration, the_status_of_somebody_without_a_record)
+{
+	people.config->mfa.grace_until_sec = PEOPLE_NOW_SEC + 3600;
+	json_t *status = status_of("bob");
+	cr_assert(json_is_false(json_object_get(status, "enrolled")));
+	cr_assert(json_is_false(json_object_get(status, "required")));
+	cr_assert(json_is_string(json_object_get(status, "grace_until")));
+	cr_assert_str_eq(json_string_value(json_object_get(status, "state")), "absent");
+	json_decref(status);
+	cr_assert_eq(people.record_count, 0, "reading is no act");
+}
+
+Test(administration, the_largest_status_fits_a_packet)
+{
+	/* A quotation mark takes two bytes. */
+	char label[SKM_OTP_LABEL_BYTES];
+	memset(label, '"', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	for (unsigned i = 0; i < SKM_TOKENS_MAX; i++)
+		cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT,
+				     &(struct people_request){.user = "alice",
+					     .label = label,
+					     .secret = PEOPLE_SECRET,
+					     .secret_len = 32}),
+			SKM_AUTH_OK);
+	json_t *status = status_of("alice");
+	cr_assert_eq(json_array_size(json_object_get(status, "tokens")), SKM_TOKENS_MAX);
+	json_decref(status);
+}
+
+Test(administration, the_list_has_everybody_once_in_order)
+{
+	cr_assert_eq(ask(DAVE, SKM_AUTH_LIST, NULL), SKM_AUTH_OK);
+	cr_assert_eq(people.answers, 1);
+	people_enrol(&people, "erin");
+	people_enrol(&people, "alice");
+	people_enrol(&people, "bob");
+	(void)people_verify(&people, "nobody", "123456");
+	cr_assert_eq(ask(DAVE, SKM_AUTH_LIST, NULL), SKM_AUTH_OK);
+	cr_assert_eq(people.answers, 4);
+	const char *alice = strstr(people.listed, "\"alice\""), *bob = strstr(people.listed, "\"bob\"");
+	const char *erin = strstr(people.listed, "\"erin\"");
+	cr_assert(alice && bob && erin && alice < bob && bob < erin);
+}
