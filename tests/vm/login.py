@@ -17,6 +17,7 @@ import json
 import math
 import re
 import subprocess
+import time
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -253,21 +254,57 @@ class Greeter:
 
     def wait_shown(self) -> None:
         """Until the greeter has drawn itself and asks for the name."""
-        self.wait_log(r"Greeter connected|Greeter start authentication")
+        self.wait_log(r"Greeter start authentication\n(?s:.*?)Prompt greeter with 1 message")
+        self.wait_still()
 
     def begin(self, user: str) -> None:
+        """Types the name and waits for the first question."""
         self.t.vm.type_text(user + "\n")
-        self.wait_log(r"Prompt greeter with 1 message")
+        self.wait_again(user)
+
+    def wait_again(self, user: str) -> None:
+        """Waits for the first question. After a refusal the greeter begins again for the same person by itself."""
+        self.wait_log(rf"Greeter start authentication for {user}\n(?s:.*?)Prompt greeter with 1 message")
+        self.wait_still()
+
+    def wait_still(self) -> None:
+        """Waits until the screen has not changed for a second, but for a cursor: text that the greeter got is drawn later
+        than it was logged, and what is typed meanwhile is lost."""
+        last, since = self.t.vm.picture(), time.monotonic()
+
+        def still() -> bool:
+            nonlocal last, since
+            now = self.t.vm.picture()
+            if differing(now, last) >= CURSOR_BYTES:
+                last, since = now, time.monotonic()
+            return time.monotonic() - since >= 1.0
+        wait_for(still, "the greeter to draw", SECONDS)
 
     def answer(self, text: str) -> str:
         """Types an answer and waits for what follows: "asked" (another question) or the PAM result, e.g. "Success"."""
         self.t.vm.type_text(text + "\n")
         match = self.wait_log(r"Prompt greeter with 1 message|Authenticate result for user \S+: ([^\n]+)")
-        return match.group(1) or "asked"
+        if match.group(1):
+            return match.group(1)
+        self.wait_still()
+        return "asked"
 
     def wait_session(self, user: str = "taro") -> None:
         wait_for(lambda: self.t.run(f"loginctl list-sessions --no-legend | grep -w {user} | grep -w seat0")[0] == 0,
                  f"{user}'s session on the seat", SECONDS)
+
+
+CURSOR_BYTES = 600                  # of a picture: more than a text cursor that blinks
+
+
+def differing(a: bytes, b: bytes) -> int:
+    """How many bytes of two pictures differ; all, if they are of different size."""
+    if len(a) != len(b):
+        return max(len(a), len(b))
+    return sum((int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).to_bytes(len(a), "big").translate(NOT_ZERO))
+
+
+NOT_ZERO = bytes([0] + [1] * 255)
 
 
 def keyring_is_locked(t: Terminal, user: str = "taro") -> bool:

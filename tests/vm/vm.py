@@ -303,6 +303,13 @@ class VM:
         """Photographs the screen as a PNG."""
         self.qmp.execute("screendump", {"filename": str(path), "format": "png"})
 
+    def picture(self) -> bytes:
+        """The screen as pixels of three bytes, row by row."""
+        path = self.work / "screen.ppm"
+        self.qmp.execute("screendump", {"filename": str(path)})
+        # "P6", width and height, 255: three lines, then the pixels
+        return path.read_bytes().split(b"\n", 3)[3]
+
     def press(self, *keys: str) -> None:
         """Presses keys together (QKeyCode names), on the newest keyboard, which may be a USB one."""
         self.qmp.execute("send-key", {"keys": [{"type": "qcode", "data": key} for key in keys], "hold-time": 30})
