@@ -325,13 +325,13 @@ static int parse_label(const char *text, size_t len, struct skm_otpauth *otpauth
 	if (colon) {
 		*colon = '\0';
 		account = colon + 1;
-		account += strspn(account, " ");
 		if (colon == label)
 			return -EBADMSG;
 		r = take_name(label, otpauth->issuer, sizeof(otpauth->issuer));
 		if (r < 0)
 			return r;
 	}
+	account += strspn(account, " ");
 	if (*account == '\0')
 		return -EBADMSG;
 	return take_name(account, otpauth->account, sizeof(otpauth->account));

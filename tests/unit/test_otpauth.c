@@ -83,6 +83,7 @@ Test(otpauth, the_longest_fits)
 Test(otpauth, what_is_not_formatted)
 {
 	static const char names[][16] = {"a:b", "a\nb", "a\x7f", "\xff", "\xe3\x80", "a\xc2\x85z"};
+	static const char blank[] = " a";
 	char uri[SKM_OTPAUTH_BYTES];
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
 		struct skm_otpauth otpauth = sample();
@@ -95,6 +96,9 @@ Test(otpauth, what_is_not_formatted)
 	struct skm_otpauth otpauth = sample();
 	otpauth.account[0] = '\0';
 	cr_expect(skm_otpauth_format(&otpauth, uri, sizeof(uri)) == -EINVAL);
+	memcpy(otpauth.account, blank, sizeof(blank));
+	cr_expect(
+		skm_otpauth_format(&otpauth, uri, sizeof(uri)) == -EINVAL, "would be read without the blank");
 	otpauth = sample();
 	memset(otpauth.account, 'a', sizeof(otpauth.account));
 	cr_expect(skm_otpauth_format(&otpauth, uri, sizeof(uri)) == -EINVAL, "without end");
