@@ -53,9 +53,9 @@ struct skm_person {
 };
 
 struct skm_token_state {
-	uint8_t id;	     /* of the token; 0 = empty place */
 	uint64_t last;	     /* TOTP: last accepted time step; HOTP: next counter that may be accepted */
 	int32_t drift_steps; /* TOTP: the token's clock is that many steps ahead */
+	uint8_t id;	     /* of the token; 0 = empty place */
 };
 
 /* Consecutive failures of one way in. See throttle.h. */

@@ -13,7 +13,6 @@
 #include "seal.h"
 #include "sekimori/io.h"
 
-#define MAGIC "SKM1"
 #define MAGIC_BYTES 4
 #define HEADER_BYTES (MAGIC_BYTES + 1 + SKM_KEY_ID_BYTES)
 #define SEALED_TEXT_MAX 8192
@@ -24,6 +23,8 @@ _Static_assert(
 _Static_assert(SKM_KEY_BYTES == crypto_secretbox_KEYBYTES, "one key");
 _Static_assert(SKM_ESCROW_OVERHEAD == crypto_box_SEALBYTES, "the sealed form of libsodium");
 _Static_assert(crypto_box_PUBLICKEYBYTES == 32 && crypto_box_SECRETKEYBYTES == 32, "keys of seal.h");
+
+static const uint8_t magic[MAGIC_BYTES] = {'S', 'K', 'M', '1'};
 
 int skm_seal_start(void)
 {
@@ -225,7 +226,7 @@ void skm_seal(const struct skm_key *key, enum skm_seal_purpose purpose, const ui
 {
 	uint8_t *nonce = ret_box + HEADER_BYTES;
 	uint8_t *sealed = nonce + crypto_secretbox_NONCEBYTES;
-	memcpy(ret_box, MAGIC, MAGIC_BYTES);
+	memcpy(ret_box, magic, MAGIC_BYTES);
 	ret_box[MAGIC_BYTES] = (uint8_t)purpose;
 	memcpy(ret_box + MAGIC_BYTES + 1, key->id, SKM_KEY_ID_BYTES);
 	randombytes_buf(nonce, crypto_secretbox_NONCEBYTES);
@@ -240,7 +241,7 @@ int skm_unseal(const struct skm_key *key, enum skm_seal_purpose purpose, const u
 	uint8_t *ret_text)
 {
 	if (box_len < SKM_SEAL_OVERHEAD || box_len > SEALED_TEXT_MAX + SKM_SEAL_OVERHEAD ||
-		memcmp(box, MAGIC, MAGIC_BYTES) != 0 || box[MAGIC_BYTES] != purpose)
+		memcmp(box, magic, MAGIC_BYTES) != 0 || box[MAGIC_BYTES] != purpose)
 		return SKM_SEAL_DAMAGED;
 	if (memcmp(box + MAGIC_BYTES + 1, key->id, SKM_KEY_ID_BYTES) != 0)
 		return SKM_SEAL_WRONG_KEY;

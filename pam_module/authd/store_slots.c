@@ -8,6 +8,8 @@
 
 #include "store_slots.h"
 
+_Static_assert(SKM_SLOTS_FILE_BYTES == SKM_SLOT_COUNT * SKM_SLOT_PAGE_BYTES, "a page for each slot");
+
 int skm_slot_owner_unseal(const struct skm_slot_owner *owner, enum skm_seal_purpose purpose,
 	const uint8_t *box, size_t box_len, uint8_t *ret_text)
 {
