@@ -41,8 +41,7 @@ struct skm_rekey_report {
 };
 #define SKM_REKEY_NO_KEY 1  /* SKM_KEY_ABSENT: nothing to change from; skm_key_create */
 #define SKM_REKEY_INVALID 2 /* SKM_KEY_INVALID: KEY or KEY.old */
-#define SKM_REKEY_NOTHING 3 /* the key is a credential and there is no old one: put the new one there first \
-			     */
+#define SKM_REKEY_NOTHING 3 /* the key is a credential, and there is no old one to come from */
 /* 0; SKM_REKEY_…; -EBUSY; -errno: call again, logins work meanwhile. ret_report only with 0. */
 SKM_NODISCARD int skm_rekey(const struct skm_rekey_options *options, struct skm_rekey_report *ret_report);
 
