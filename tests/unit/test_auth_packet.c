@@ -128,6 +128,7 @@ Test(auth_packet, each_fault_is_refused)
 	REFUSED("\1\2\1", -EBADMSG);	  /* tag without length */
 	REFUSED("\1\2\1\1", -EBADMSG);	  /* half a length */
 	REFUSED("\1\2\1\2\0x", -EBADMSG); /* longer than the packet */
+	REFUSED("\1\2\6\2\0x", -EBADMSG); /* by one byte, where any byte may stand */
 	REFUSED("\1\2\1\xff\xffx", -EBADMSG);
 	REFUSED("\1\2\0\1\0x", -EBADMSG);		     /* tag 0 */
 	REFUSED("\1\2\x0d\1\0x", -EBADMSG);		     /* between texts and numbers */
