@@ -9,7 +9,6 @@
 #include "conversation.h"
 
 #include <security/pam_appl.h>
-#include <string.h>
 
 /* A failed conversation's response is not looked at: applications free it and leave the pointer. */
 static int converse(pam_handle_t *pamh, int style, const char *text, struct pam_response **ret_response)
@@ -30,14 +29,6 @@ static int converse(pam_handle_t *pamh, int style, const char *text, struct pam_
 		return PAM_CONV_ERR;
 	*ret_response = response;
 	return PAM_SUCCESS;
-}
-
-void skm_pam_answer_free(char **answer)
-{
-	if (*answer)
-		explicit_bzero(*answer, strlen(*answer));
-	free(*answer);
-	*answer = NULL;
 }
 
 int skm_pam_ask_person(pam_handle_t *pamh, const char *prompt, char **ret_answer)

@@ -4,6 +4,7 @@
 #define SKM_PAM_CONVERSATION_H
 
 #include <security/pam_modules.h>
+#include <string.h>
 
 #include "sekimori/result.h"
 
@@ -14,6 +15,12 @@ SKM_NODISCARD int skm_pam_ask_person(pam_handle_t *pamh, const char *prompt, cha
 /* One message, PAM_TEXT_INFO or PAM_ERROR_MSG. Whether it was shown nobody can tell. */
 void skm_pam_tell_person(pam_handle_t *pamh, int style, const char *text);
 /* Wipes and frees. For SKM_CLEANUP. */
-void skm_pam_answer_free(char **answer);
+static inline void skm_pam_answer_free(char **answer)
+{
+	if (*answer)
+		explicit_bzero(*answer, strlen(*answer));
+	free(*answer);
+	*answer = NULL;
+}
 
 #endif

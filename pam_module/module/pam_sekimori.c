@@ -202,10 +202,15 @@ static int authenticate(struct call *call)
 
 static int set_password(pam_handle_t *pamh, const char *field, size_t len)
 {
-	SKM_CLEANUP(skm_pam_answer_free) char *password = strndup(field, len);
-	return password ? pam_set_item(pamh, PAM_AUTHTOK, password) : PAM_BUF_ERR;
+	char *password = strndup(field, len);
+	if (!password)
+		return PAM_BUF_ERR;
+	int r = pam_set_item(pamh, PAM_AUTHTOK, password);
+	skm_pam_answer_free(&password);
+	return r;
 }
 
+/* `field` may be PAM_AUTHTOK itself, which is gone once it is set. */
 static void divide(struct call *call, const char *field, unsigned digits)
 {
 	size_t password_len = strlen(field);
@@ -230,9 +235,7 @@ static int split(struct call *call)
 		return PAM_IGNORE;
 	const char *known = item_of(call->pamh, PAM_AUTHTOK);
 	if (known) { /* a module before us has asked */
-		SKM_CLEANUP(skm_pam_answer_free) char *field = strdup(known);
-		if (field)
-			divide(call, field, prepared.digits);
+		divide(call, known, prepared.digits);
 		return PAM_IGNORE;
 	}
 	SKM_CLEANUP(skm_pam_answer_free) char *field = NULL;

@@ -15,7 +15,7 @@ enum sign { SIGN_NONE, SIGN_DIGIT, SIGN_LETTER, SIGN_SEPARATOR };
 /* One character, and where it begins. */
 struct character {
 	enum sign sign;
-	char ascii; /* digit, or letter in upper case */
+	int ascii; /* digit, or letter in upper case */
 	size_t start;
 };
 
@@ -34,18 +34,18 @@ static bool is_wide_separator(const unsigned char *text)
 	return false;
 }
 
-static char upper(char letter)
+static int upper(int letter)
 {
-	return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+	return letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter;
 }
 
 /* U+FF01 to U+FF5E are ASCII, wide: U+FF01 to U+FF3F are EF BC 81…BF, U+FF40 to U+FF5E are EF BD 80…9E. */
-static char narrow(const unsigned char *text)
+static int narrow(const unsigned char *text)
 {
 	if (text[0] != 0xef || (text[1] != 0xbc && text[1] != 0xbd))
-		return '\0';
+		return 0;
 	unsigned offset = (unsigned)(text[1] - 0xbc) * 0x40u + (text[2] & 0x3fu);
-	return offset >= 1 && offset <= 0x5e ? (char)(0x20 + offset) : '\0';
+	return offset >= 1 && offset <= 0x5e ? (int)(0x20 + offset) : 0;
 }
 
 /* The character that ends before `end`. */
@@ -56,8 +56,8 @@ static struct character last_before(const char *field, size_t end)
 		return character;
 	const unsigned char *wide = end >= 3 ? (const unsigned char *)field + end - 3 : NULL;
 	character.start = end - 1;
-	char ascii = field[end - 1];
-	if (wide && (is_wide_separator(wide) || narrow(wide) != '\0')) {
+	int ascii = (unsigned char)field[end - 1];
+	if (wide && (is_wide_separator(wide) || narrow(wide) != 0)) {
 		character.start = end - 3;
 		ascii = is_wide_separator(wide) ? '-' : narrow(wide);
 	}
