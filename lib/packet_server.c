@@ -539,8 +539,11 @@ struct skm_packet_server *skm_packet_server_free(struct skm_packet_server *serve
 {
 	if (!server)
 		return NULL;
-	while (server->connections)
-		drop(server->connections);
+	for (struct skm_packet_connection *next = NULL, *connection = server->connections; connection;
+		connection = next) {
+		next = connection->next;
+		drop(connection);
+	}
 	skm_packet_server_close_door(server);
 	(void)skm_source_remove(server->patience);
 	(void)skm_source_remove(server->pause);

@@ -120,14 +120,14 @@ static int open_socket(struct skm_control_server *server, struct skm_loop *loop,
 	if (r < 0)
 		return r;
 	SKM_CLEANUP(skm_fd_close) int fd = -1;
-	SKM_CLEANUP(skm_free) char *copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
 	r = skm_packet_listen(path, &fd);
 	if (r < 0)
 		return r;
-	server->path = copy;
-	copy = NULL;
+	server->path = strdup(path);
+	if (!server->path) {
+		(void)unlink(path);
+		return -ENOMEM;
+	}
 	return skm_packet_server_new(loop, &fd, &options, &handler, &server->packets);
 }
 

@@ -169,3 +169,19 @@ Test(load, an_id_in_both_names_both_lines)
 	cr_assert(load(&config, &error) == SKM_CONFIG_INVALID);
 	cr_assert(error.line == 3 && strstr(error.allowed, conf_path) == NULL);
 }
+
+Test(load, without_the_register_a_broken_one_does_not_matter)
+{
+	SKM_CLEANUP(skm_config_freep) struct skm_config *config = NULL;
+	struct skm_config *none = NULL;
+	struct skm_config_error error = {0};
+	write_conf_with_register("");
+	write_text(csv_path, "no,such,columns\n");
+	cr_assert_eq(load(&none, &error), SKM_CONFIG_INVALID);
+	cr_assert_eq(skm_config_load_file(conf_path, NOW, &config, &error), 0);
+	cr_expect_str_eq(config->usb.register_path, csv_path);
+	cr_expect_eq(config->usb.rules.count, 0u);
+	write_text(conf_path, "usb: { mod = \"enforce\"; };");
+	cr_expect_eq(skm_config_load_file(conf_path, NOW, &none, &error), SKM_CONFIG_INVALID);
+	cr_expect_str_eq(error.key, "usb.mod");
+}
