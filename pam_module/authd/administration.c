@@ -69,8 +69,8 @@ bool skm_act_is_proved(struct skm_inquiry *inquiry, struct skm_subject *subject,
 	return false;
 }
 
-int skm_reply_text(const struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, const char *text,
-	int64_t until_sec)
+int skm_reply_text(
+	const struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, const char *text, int64_t until_sec)
 {
 	struct skm_auth_writer writer;
 	skm_auth_write_begin(&writer, (uint8_t)outcome);
@@ -108,8 +108,8 @@ static int remove_token(struct skm_inquiry *inquiry, struct skm_subject *subject
 static int disable(struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
 	uint64_t id = skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_TOKEN, 0);
-	bool is_only_one = subject->load == 0 && subject->person.token_count == 1 &&
-			   subject->person.tokens[0].id == id;
+	bool is_only_one =
+		subject->load == 0 && subject->person.token_count == 1 && subject->person.tokens[0].id == id;
 	if (subject->load == SKM_STORE_ABSENT)
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNENROLLED);
 	if (id != 0 && !is_only_one)
@@ -125,7 +125,8 @@ static int unlock(struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
 	struct skm_person_state *state = &subject->state;
 	if (!skm_act_begin(inquiry, SKM_EVENT_MFA_UNLOCKED,
-		    "%" PRIu32 " failures by login programs and %" PRIu32 " by the person's own are forgotten",
+		    "%" PRIu32 " failures by login programs and %" PRIu32
+		    " by the person's own are forgotten",
 		    state->throttles[SKM_WAY_SYSTEM].failures, state->throttles[SKM_WAY_SELF].failures))
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNAVAILABLE);
 	for (size_t way = 0; way < SKM_WAY_COUNT_; way++)
@@ -171,7 +172,8 @@ int skm_recovery_issue(struct skm_person *person, char ret_text[SKM_RECOVERY_LIS
 	for (uint8_t i = 0; i < SKM_RECOVERY_CODES && r == 0; i++) {
 		r = skm_recovery_new((uint8_t)(i + 1), &hashes[i], code);
 		if (r == 0)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? "\n" : "", code);
+			len += (size_t)snprintf(
+				text + len, sizeof(text) - len, "%s%s", i > 0 ? "\n" : "", code);
 	}
 	if (r == 0) {
 		memcpy(person->recovery, hashes, sizeof(hashes));
@@ -194,8 +196,7 @@ static int issue_recovery(struct skm_inquiry *inquiry, struct skm_subject *subje
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNAVAILABLE);
 	if (skm_act_begin(inquiry, SKM_EVENT_MFA_RECOVERY,
 		    "recovery codes are issued anew; those before are void")) {
-		r = skm_store_save_person(
-			inquiry->authenticator->store, &subject->person, &subject->state);
+		r = skm_store_save_person(inquiry->authenticator->store, &subject->person, &subject->state);
 		enum skm_auth_outcome outcome = skm_act_end(inquiry, r);
 		r = skm_reply_text(inquiry, outcome, outcome == SKM_AUTH_OK ? text : NULL, 0);
 	} else {
@@ -231,11 +232,10 @@ static int substitute(struct skm_inquiry *inquiry, struct skm_subject *subject)
 	enum skm_auth_outcome outcome = SKM_AUTH_UNAVAILABLE;
 	if (skm_act_begin(inquiry, SKM_EVENT_SUBSTITUTE_ISSUED,
 		    "one substitute code for %" PRIu64 " days, the first being today", days))
-		outcome = skm_act_end(inquiry, skm_store_save_person(inquiry->authenticator->store, person,
-						       &subject->state));
-	int r = outcome == SKM_AUTH_OK
-			? skm_reply_text(inquiry, outcome, text, person->substitute_until_sec)
-			: skm_inquiry_reply(inquiry, outcome);
+		outcome = skm_act_end(inquiry,
+			skm_store_save_person(inquiry->authenticator->store, person, &subject->state));
+	int r = outcome == SKM_AUTH_OK ? skm_reply_text(inquiry, outcome, text, person->substitute_until_sec)
+				       : skm_inquiry_reply(inquiry, outcome);
 	explicit_bzero(text, sizeof(text));
 	return r;
 }

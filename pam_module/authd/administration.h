@@ -29,8 +29,8 @@ int skm_list(struct skm_inquiry *inquiry);
 int skm_status(struct skm_inquiry *inquiry, struct skm_subject *subject);
 
 /* Records what is about to be done, durably. False: it could not be, and must not be done. */
-bool skm_act_begin(
-	struct skm_inquiry *inquiry, enum skm_event event, const char *detail_format, ...) SKM_PRINTF(3, 4);
+bool skm_act_begin(struct skm_inquiry *inquiry, enum skm_event event, const char *detail_format, ...)
+	SKM_PRINTF(3, 4);
 /* What a change's result means; a failure is recorded, since the record before says otherwise. */
 enum skm_auth_outcome skm_act_end(struct skm_inquiry *inquiry, int result);
 /* The code that a person has to show for a change of their own. True: shown, or not needed. False: answered,

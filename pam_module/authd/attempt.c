@@ -7,8 +7,9 @@
  * the session's way, malware in the session would get new guesses with every login; the other way round it
  * could clear the console's.
  *
- * What is not counted: no code at all, a used code, a code while the clock stands before the last accepted one.
- * None of these could have been accepted, so nothing is guessed with them; people type them every day. */
+ * What is not counted: no code at all, a used code, a code while the clock stands before the last accepted
+ * one. None of these could have been accepted, so nothing is guessed with them; people type them every day.
+ */
 #include "attempt.h"
 
 #include <string.h>
@@ -25,8 +26,8 @@ struct trial {
 	enum settlement settlement;
 };
 
-static void conclude(struct trial *trial, enum skm_auth_outcome outcome, enum settlement settlement,
-	const char *detail)
+static void conclude(
+	struct trial *trial, enum skm_auth_outcome outcome, enum settlement settlement, const char *detail)
 {
 	trial->attempt->outcome = outcome;
 	trial->attempt->detail = detail;
@@ -173,12 +174,13 @@ static void compare_code(struct skm_inquiry *inquiry, struct skm_subject *subjec
 static void compare_recovery(struct skm_inquiry *inquiry, struct skm_subject *subject, struct trial *trial)
 {
 	enum skm_recovery_verdict verdict = SKM_RECOVERY_WRONG;
-	int r = skm_recovery_verify(&subject->person, &subject->state, &trial->first,
-		skm_inquiry_now_sec(inquiry), &verdict);
+	int r = skm_recovery_verify(
+		&subject->person, &subject->state, &trial->first, skm_inquiry_now_sec(inquiry), &verdict);
 	if (trial->attempt->outcome != SKM_AUTH_OK)
 		return;
 	if (r < 0) {
-		conclude(trial, SKM_AUTH_UNAVAILABLE, SETTLE_REFUNDED, "not enough memory to compare the code");
+		conclude(trial, SKM_AUTH_UNAVAILABLE, SETTLE_REFUNDED,
+			"not enough memory to compare the code");
 		return;
 	}
 	switch (verdict) {

@@ -94,8 +94,8 @@ static void copy_name(char *ret_name, size_t size, const char *text)
 }
 
 /* A person has one secret a terminal: the app must show which is which. */
-static int format_uri(const struct skm_inquiry *inquiry, const struct skm_token *token,
-	char ret_uri[SKM_OTPAUTH_BYTES])
+static int format_uri(
+	const struct skm_inquiry *inquiry, const struct skm_token *token, char ret_uri[SKM_OTPAUTH_BYTES])
 {
 	const struct skm_config *config = inquiry->authenticator->config;
 	struct skm_otpauth otpauth = {.parameters = token->parameters, .secret_len = token->secret_len};
@@ -128,7 +128,8 @@ static int reply_ticket(const struct skm_inquiry *inquiry, const struct skm_tick
 
 int skm_enrol_begin(struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
-	SKM_CLEANUP(clear_ticket) struct skm_ticket ticket = {
+	SKM_CLEANUP(clear_ticket)
+	struct skm_ticket ticket = {
 		.uid = subject->uid,
 		.peer_uid = inquiry->peer->uid,
 		.boottime_usec = inquiry->now.boottime_usec,
@@ -164,8 +165,8 @@ static void name_person(const struct skm_inquiry *inquiry, struct skm_person *pe
 }
 
 /* A code that confirmed the enrolment is used: it must not log anybody in. */
-static void use_up_code(const struct skm_inquiry *inquiry, const struct skm_token *token,
-	struct skm_person_state *state)
+static void use_up_code(
+	const struct skm_inquiry *inquiry, const struct skm_token *token, struct skm_person_state *state)
 {
 	const struct skm_auth_packet *request = inquiry->request;
 	const struct skm_config *config = inquiry->authenticator->config;
@@ -217,12 +218,12 @@ static int store_token(
 	if (wants_codes && person->recovery_series == 0 && skm_recovery_issue(person, codes) != 0)
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNAVAILABLE);
 	enum skm_auth_outcome outcome = SKM_AUTH_UNAVAILABLE;
-	if (skm_act_begin(inquiry, SKM_EVENT_MFA_ENROLLED, "token %u is added (%s, %s, %u digits)%s", token->id,
-		    skm_otp_type_to_string(token->parameters.type),
+	if (skm_act_begin(inquiry, SKM_EVENT_MFA_ENROLLED, "token %u is added (%s, %s, %u digits)%s",
+		    token->id, skm_otp_type_to_string(token->parameters.type),
 		    skm_otp_algorithm_to_string(token->parameters.algorithm), token->parameters.digits,
 		    codes[0] ? ", with recovery codes" : ""))
-		outcome = skm_act_end(inquiry, skm_store_save_person(inquiry->authenticator->store, person,
-						       &subject->state));
+		outcome = skm_act_end(inquiry,
+			skm_store_save_person(inquiry->authenticator->store, person, &subject->state));
 	int r = skm_reply_text(inquiry, outcome, outcome == SKM_AUTH_OK ? codes : NULL, 0);
 	explicit_bzero(codes, sizeof(codes));
 	return r;
@@ -287,8 +288,8 @@ static enum skm_auth_outcome open_ticket(
 int skm_enrol_finish(struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
 	SKM_CLEANUP(clear_ticket) struct skm_ticket ticket = {0};
-	bool no_confirm = skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_FLAGS, 0) &
-			  SKM_AUTH_FLAG_NO_CONFIRM;
+	bool no_confirm =
+		skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_FLAGS, 0) & SKM_AUTH_FLAG_NO_CONFIRM;
 	int r = 0;
 	if (no_confirm && !inquiry->peer->is_admin)
 		return skm_inquiry_deny(inquiry, "enrolment without a code");
@@ -310,8 +311,9 @@ int skm_token_import(struct skm_inquiry *inquiry, struct skm_subject *subject)
 	enum skm_auth_outcome outcome = check_record(inquiry, subject);
 	if (outcome == SKM_AUTH_OK)
 		outcome = read_parameters(inquiry, &token);
-	if (outcome == SKM_AUTH_OK && (!request->field[SKM_AUTH_TAG_SECRET] || len < SKM_OTP_SECRET_BYTES_MIN ||
-					      len > SKM_OTP_SECRET_BYTES_MAX))
+	if (outcome == SKM_AUTH_OK &&
+		(!request->field[SKM_AUTH_TAG_SECRET] || len < SKM_OTP_SECRET_BYTES_MIN ||
+			len > SKM_OTP_SECRET_BYTES_MAX))
 		outcome = SKM_AUTH_BAD_REQUEST;
 	if (outcome != SKM_AUTH_OK)
 		return skm_inquiry_reply(inquiry, outcome);

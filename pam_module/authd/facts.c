@@ -92,6 +92,24 @@ bool skm_inquiry_is_other(const struct skm_inquiry *inquiry, uint32_t uid)
 
 /* ---- records ---- */
 
+static const struct {
+	enum skm_event event;
+	enum skm_outcome outcome;
+} by_outcome[SKM_AUTH_OUTCOME_COUNT_] = {
+	[SKM_AUTH_OK] = {SKM_EVENT_AUTH_OK, SKM_OUTCOME_ALLOWED},
+	[SKM_AUTH_NOT_REQUIRED] = {SKM_EVENT_AUTH_OK, SKM_OUTCOME_ALLOWED},
+	[SKM_AUTH_WRONG] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_REPLAYED] = {SKM_EVENT_AUTH_REPLAY, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_LOCKED] = {SKM_EVENT_AUTH_LOCKED, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_CLOCK] = {SKM_EVENT_AUTH_CLOCK, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_UNENROLLED] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_NOT_A_CODE] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
+	[SKM_AUTH_DAMAGED] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
+	[SKM_AUTH_WRONG_KEY] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
+	[SKM_AUTH_UNAVAILABLE] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
+	[SKM_AUTH_DENIED] = {SKM_EVENT_AUTH_DENIED, SKM_OUTCOME_BLOCKED},
+};
+
 /* No lookup for a login: the name service may be a network away, and the person waits. */
 static void name_login_user(const struct skm_inquiry *inquiry, char *ret_name, size_t size)
 {
@@ -119,41 +137,40 @@ static void start_record(const struct skm_authenticator *authenticator, enum skm
 	(void)snprintf(ret_record->rule, sizeof(ret_record->rule), "builtin:mfa-%s", rule);
 }
 
+static void make_record(const struct skm_inquiry *inquiry, enum skm_event event, enum skm_outcome outcome,
+	const char *rule, struct skm_record *ret_record)
+{
+	start_record(inquiry->authenticator, event, rule, ret_record);
+	ret_record->outcome = outcome;
+	ret_record->auth = inquiry->facts;
+	ret_record->caller_uid = inquiry->peer->uid;
+	ret_record->caller_pid = inquiry->peer->pid;
+	ret_record->time = inquiry->now;
+	name_login_user(inquiry, ret_record->login_user, sizeof(ret_record->login_user));
+}
+
 void skm_inquiry_record(const struct skm_inquiry *inquiry, enum skm_event event, enum skm_outcome outcome,
 	const char *rule, const char *detail_format, ...)
 {
 	struct skm_record record;
 	va_list arguments;
-	start_record(inquiry->authenticator, event, rule, &record);
-	record.outcome = outcome;
-	record.auth = inquiry->facts;
-	record.caller_uid = inquiry->peer->uid;
-	record.caller_pid = inquiry->peer->pid;
-	record.time = inquiry->now;
-	name_login_user(inquiry, record.login_user, sizeof(record.login_user));
+	make_record(inquiry, event, outcome, rule, &record);
 	va_start(arguments, detail_format);
 	(void)vsnprintf(record.detail, sizeof(record.detail), detail_format, arguments);
 	va_end(arguments);
 	inquiry->authenticator->record(inquiry->authenticator->user, &record);
 }
 
-static const struct {
-	enum skm_event event;
-	enum skm_outcome outcome;
-} by_outcome[SKM_AUTH_OUTCOME_COUNT_] = {
-	[SKM_AUTH_OK] = {SKM_EVENT_AUTH_OK, SKM_OUTCOME_ALLOWED},
-	[SKM_AUTH_NOT_REQUIRED] = {SKM_EVENT_AUTH_OK, SKM_OUTCOME_ALLOWED},
-	[SKM_AUTH_WRONG] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_REPLAYED] = {SKM_EVENT_AUTH_REPLAY, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_LOCKED] = {SKM_EVENT_AUTH_LOCKED, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_CLOCK] = {SKM_EVENT_AUTH_CLOCK, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_UNENROLLED] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_NOT_A_CODE] = {SKM_EVENT_AUTH_FAIL, SKM_OUTCOME_BLOCKED},
-	[SKM_AUTH_DAMAGED] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
-	[SKM_AUTH_WRONG_KEY] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
-	[SKM_AUTH_UNAVAILABLE] = {SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR},
-	[SKM_AUTH_DENIED] = {SKM_EVENT_AUTH_DENIED, SKM_OUTCOME_BLOCKED},
-};
+/* The work of a record for one that is only counted, so that time does not tell which it was. */
+static void weigh_record(const struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, const char *detail)
+{
+	struct skm_record record;
+	char line[SKM_RECORD_LINE_MAX];
+	make_record(inquiry, by_outcome[outcome].event, by_outcome[outcome].outcome,
+		skm_auth_outcome_to_string(outcome), &record);
+	(void)snprintf(record.detail, sizeof(record.detail), "%s", detail);
+	(void)skm_record_format(&record, line);
+}
 
 void skm_tally_record(struct skm_authenticator *authenticator, const struct skm_tally_entry *entry)
 {
@@ -178,8 +195,7 @@ void skm_tally_record(struct skm_authenticator *authenticator, const struct skm_
 /* Attempts while waiting come in floods, since nothing is counted against anybody: the first after each
  * failure is told (`mark` is the failure). Other refusals that cost the caller nothing are limited only where
  * the caller needs no privilege; a login program has its own delay, and a password was right before. */
-static bool is_worth_telling(
-	struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark)
+static bool is_worth_telling(struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark)
 {
 	struct skm_tally *tally = &inquiry->authenticator->tally;
 	bool is_locked = outcome == SKM_AUTH_LOCKED;
@@ -209,11 +225,13 @@ static void tell_counts(struct skm_inquiry *inquiry)
 		skm_tally_record(inquiry->authenticator, &entry);
 }
 
-void skm_inquiry_record_outcome(struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark,
-	const char *detail)
+void skm_inquiry_record_outcome(
+	struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark, const char *detail)
 {
-	if (!is_worth_telling(inquiry, outcome, mark))
+	if (!is_worth_telling(inquiry, outcome, mark)) {
+		weigh_record(inquiry, outcome, detail);
 		return;
+	}
 	tell_counts(inquiry);
 	skm_inquiry_record(inquiry, by_outcome[outcome].event, by_outcome[outcome].outcome,
 		skm_auth_outcome_to_string(outcome), "%s", detail);

@@ -32,8 +32,8 @@ void skm_inquiry_record(const struct skm_inquiry *inquiry, enum skm_event event,
 	const char *rule, const char *detail_format, ...) SKM_PRINTF(5, 6);
 /* The record of an outcome, with its event and severity from one table, or its count if it comes too often
  * (tally.h). */
-void skm_inquiry_record_outcome(struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark,
-	const char *detail);
+void skm_inquiry_record_outcome(
+	struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, uint64_t mark, const char *detail);
 /* That the state is kept in memory: once, until the disk could be written again. */
 void skm_inquiry_record_fallback(const struct skm_inquiry *inquiry);
 /* 0, or -errno when records could not be stored. */

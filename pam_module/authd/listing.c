@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What may be seen of a second factor: everything but secrets and codes. One JSON object a person, so that the
- * command passes it on with --json, and every field is made in one place. Times are RFC 3339 like those of
- * the records. */
+/* What may be seen of a second factor: everything but secrets and codes. One JSON object a person, so that
+ * the command passes it on with --json, and every field is made in one place. Times are RFC 3339 like those
+ * of the records. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -22,7 +22,8 @@ static const struct finding {
 	[SKM_STORE_MISMATCH] = {SKM_AUTH_DAMAGED, "mismatch",
 		"the record was made for another person or another login name"},
 };
-static const struct finding unreadable = {SKM_AUTH_UNAVAILABLE, "error", "the person's record cannot be read"};
+static const struct finding unreadable = {
+	SKM_AUTH_UNAVAILABLE, "error", "the person's record cannot be read"};
 static const struct finding unknown = {SKM_AUTH_WRONG, "unknown", "there is no such user"};
 static const struct finding not_found_out = {
 	SKM_AUTH_UNAVAILABLE, "error", "the name service could not tell who that is"};

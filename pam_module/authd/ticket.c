@@ -73,16 +73,18 @@ int skm_ticket_open(
 		.peer_uid = (uint32_t)(get_number(text + AT_UID) >> 32),
 		.generation = get_number(text + AT_GENERATION),
 		.boottime_usec = get_number(text + AT_BOOTTIME),
-		.token = {
-			.parameters = {
-				.type = (enum skm_otp_type)text[AT_TYPE],
-				.algorithm = (enum skm_otp_algorithm)text[AT_ALGORITHM],
-				.digits = text[AT_DIGITS],
-				.period_sec = text[AT_PERIOD],
+		.token =
+			{
+				.parameters =
+					{
+						.type = (enum skm_otp_type)text[AT_TYPE],
+						.algorithm = (enum skm_otp_algorithm)text[AT_ALGORITHM],
+						.digits = text[AT_DIGITS],
+						.period_sec = text[AT_PERIOD],
+					},
+				.secret_len = text[AT_SECRET_LEN],
+				.first_counter = get_number(text + AT_COUNTER),
 			},
-			.secret_len = text[AT_SECRET_LEN],
-			.first_counter = get_number(text + AT_COUNTER),
-		},
 	};
 	memcpy(ticket.boot_id, text + AT_BOOT_ID, sizeof(ticket.boot_id));
 	memcpy(ticket.token.secret, text + AT_SECRET, sizeof(ticket.token.secret));

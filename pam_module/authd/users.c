@@ -182,8 +182,8 @@ uint32_t skm_peer_login_uid(const char *proc_root, int32_t pid)
 	char text[32];
 	size_t len = 0;
 	uint64_t uid = 0;
-	if (pid <= 0 || snprintf(path, sizeof(path), "%s/%" PRId32 "/loginuid", proc_root, pid) >=
-				(int)sizeof(path))
+	if (pid <= 0 ||
+		snprintf(path, sizeof(path), "%s/%" PRId32 "/loginuid", proc_root, pid) >= (int)sizeof(path))
 		return SKM_LOGIN_UID_UNSET;
 	if (skm_file_read_at(AT_FDCWD, path, text, sizeof(text), &len) != 0)
 		return SKM_LOGIN_UID_UNSET;

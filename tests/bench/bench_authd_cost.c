@@ -21,8 +21,8 @@
 #define BOB 1001
 #define STEP_SEC (5 * 3600) /* longer than any wait: each attempt is one like the first */
 
-static struct skm_timestamp now = {
-	.realtime_usec = INT64_C(1795000000) * 1000000, .boottime_usec = UINT64_C(1000000) * SKM_USEC_PER_SEC};
+static struct skm_timestamp now = {.realtime_usec = INT64_C(1795000000) * 1000000,
+	.boottime_usec = UINT64_C(1000000) * SKM_USEC_PER_SEC};
 static uint8_t outcome;
 
 static int uid_of(void *user, const char *name, uint32_t *ret_uid)
@@ -193,7 +193,8 @@ int main(int argc, char **argv)
 			kind = NULL, count = 0;
 	}
 	if (!kind || count == 0) {
-		fprintf(stderr, "usage: %s --case right|wrong|unknown|unenrolled|locked [--count N]\n", argv[0]);
+		fprintf(stderr, "usage: %s --case right|wrong|unknown|unenrolled|locked [--count N]\n",
+			argv[0]);
 		return 2;
 	}
 	char folder[] = "/tmp/sekimori-bench-XXXXXX", state[64], fallback[64];
@@ -214,8 +215,8 @@ int main(int argc, char **argv)
 		.fallback_folder = fallback,
 		.ops = &skm_store_ops_system,
 		.key = &key,
-		.boot_id = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
-			0xff},
+		.boot_id = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc,
+			0xdd, 0xee, 0xff},
 		.free_tries = config->mfa.free_tries};
 	if (mkdir(state, 0700) != 0 || mkdir(fallback, 0700) != 0 ||
 		skm_store_new(&store, &authenticator.store) != 0)

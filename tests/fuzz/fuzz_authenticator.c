@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hostile requests, one after the other, from every kind of caller, on a real store. Input: for each request a
- * byte that chooses the caller, a byte of time that passes, two bytes of length (little-endian), the packet.
+/* Hostile requests, one after the other, from every kind of caller, on a real store. Input: for each request
+ * a byte that chooses the caller, a byte of time that passes, two bytes of length (little-endian), the
+ * packet.
  *
  * Must hold: each request is answered by well-formed packets of which the last one alone is not MORE; every
  * record can be written; whoever has no role gets nothing about others. */

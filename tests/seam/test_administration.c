@@ -152,8 +152,8 @@ Test(administration, who_for_whom_and_why_is_on_record)
 Test(administration, what_cannot_be_recorded_is_not_done)
 {
 	char before[SKM_AUTH_PACKET_MAX], code[16];
-	static const enum skm_auth_operation operations[] = {SKM_AUTH_DISABLE, SKM_AUTH_UNLOCK,
-		SKM_AUTH_RECOVERY, SKM_AUTH_SUBSTITUTE, SKM_AUTH_IMPORT};
+	static const enum skm_auth_operation operations[] = {
+		SKM_AUTH_DISABLE, SKM_AUTH_UNLOCK, SKM_AUTH_RECOVERY, SKM_AUTH_SUBSTITUTE, SKM_AUTH_IMPORT};
 	people_enrol(&people, "alice");
 	cr_assert_eq(people_verify(&people, "alice", people_wrong_code(&people, code)), SKM_AUTH_WRONG);
 	cr_assert_eq(ask(ERIN, SKM_AUTH_STATUS, "alice"), SKM_AUTH_OK);
@@ -325,7 +325,8 @@ Test(administration, a_further_token_needs_a_code_of_the_first)
 	char code[16];
 	struct people_request request = {.user = "alice", .label = "second"};
 	people_enrol(&people, "alice");
-	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_PROMPT);
+	cr_assert_eq(
+		people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_PROMPT);
 	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_DIGITS), 6);
 	for (unsigned i = 0; i < 5; i++) {
 		request.answer = people_wrong_code(&people, code);
@@ -358,7 +359,8 @@ Test(administration, the_configuration_decides_about_enrolment)
 	cr_assert_eq(ask(ERIN, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_OK);
 	people.config->mfa.self_enrol = true;
 	struct people_request request = {.user = "alice", .algorithm = SKM_OTP_SHA1 + 1};
-	cr_assert_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_REFUSED);
+	cr_assert_eq(
+		people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &request), SKM_AUTH_REFUSED);
 	request.secret = "12345678901234567890";
 	request.secret_len = 20;
 	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_REFUSED);
@@ -378,7 +380,8 @@ Test(administration, parameters_out_of_range_are_a_bad_request)
 		{.user = "alice", .type = SKM_OTP_TYPE_COUNT_ + 1},
 		{.user = "alice", .type = SKM_OTP_HOTP + 1, .period = 30},
 		{.user = "alice", .label = "two\nlines"},
-		{.user = "alice", .label = "0123456789012345678901234567890123456789012345678901234567890123x"},
+		{.user = "alice",
+			.label = "0123456789012345678901234567890123456789012345678901234567890123x"},
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(bad); i++)
 		cr_expect_eq(people_ask(&people, people_peer(ALICE), SKM_AUTH_ENROL_BEGIN, &bad[i]),
@@ -427,9 +430,9 @@ Test(administration, eight_tokens_are_the_most)
 	for (unsigned i = 0; i < SKM_TOKENS_MAX; i++)
 		people_enrol(&people, "alice");
 	cr_assert_eq(ask(ERIN, SKM_AUTH_ENROL_BEGIN, "alice"), SKM_AUTH_CONFLICT);
-	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT,
-			     &(struct people_request){
-				     .user = "alice", .secret = PEOPLE_SECRET, .secret_len = 32}),
+	cr_assert_eq(
+		people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT,
+			&(struct people_request){.user = "alice", .secret = PEOPLE_SECRET, .secret_len = 32}),
 		SKM_AUTH_CONFLICT);
 }
 

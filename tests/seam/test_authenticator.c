@@ -26,8 +26,8 @@ TestSuite(authenticator, .init = make, .fini = finish);
 
 static enum skm_auth_outcome prepare(struct skm_peer peer, const char *user)
 {
-	return people_ask(&people, peer, SKM_AUTH_PREPARE,
-		&(struct people_request){.user = user, .service = "login"});
+	return people_ask(
+		&people, peer, SKM_AUTH_PREPARE, &(struct people_request){.user = user, .service = "login"});
 }
 
 static void expect_prompt(struct skm_peer peer, const char *user, uint64_t digits)

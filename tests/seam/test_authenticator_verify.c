@@ -216,9 +216,9 @@ Test(verify, a_success_of_ones_own_programs_clears_nothing_at_the_console)
 
 Test(verify, others_are_denied_and_nothing_is_counted)
 {
-	cr_assert_eq(people_ask(&people, people_peer(BOB), SKM_AUTH_VERIFY,
-			     &(struct people_request){
-				     .user = "alice", .answer = people_code(&people, 0, code)}),
+	cr_assert_eq(
+		people_ask(&people, people_peer(BOB), SKM_AUTH_VERIFY,
+			&(struct people_request){.user = "alice", .answer = people_code(&people, 0, code)}),
 		SKM_AUTH_DENIED);
 	cr_assert_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_VERIFY,
 			     &(struct people_request){.user = "nobody", .answer = "123456"}),
@@ -253,7 +253,8 @@ Test(verify, somebody_unknown_is_wrong_and_leaves_no_file)
 	char long_name[1025];
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
-	const char *const names[] = {"nobody", "a\nb", "../../etc/passwd", "%s%n", "\xff\xfe", long_name, NULL};
+	const char *const names[] = {
+		"nobody", "a\nb", "../../etc/passwd", "%s%n", "\xff\xfe", long_name, NULL};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
 		people_forget(&people);
 		cr_assert_eq(people_verify(&people, names[i], "123456"), SKM_AUTH_WRONG);
@@ -380,7 +381,8 @@ Test(verify, no_clock_brings_an_old_code_back)
 	cr_assert_eq(right(), SKM_AUTH_OK);
 	people.now.realtime_usec -= INT64_C(3600) * (int64_t)SKM_USEC_PER_SEC;
 	cr_assert_eq(right(), SKM_AUTH_CLOCK, "the code of that time was never used, and must not be now");
-	cr_assert_eq(people_verify(&people, "alice", old), SKM_AUTH_CLOCK, "the person is told what is wrong");
+	cr_assert_eq(
+		people_verify(&people, "alice", old), SKM_AUTH_CLOCK, "the person is told what is wrong");
 	for (unsigned i = 0; i < 10; i++)
 		cr_assert_eq(right(), SKM_AUTH_CLOCK);
 	cr_assert_eq(people_count(&people, SKM_EVENT_AUTH_CLOCK), 12);

@@ -23,8 +23,8 @@ TestSuite(requirement, .init = make, .fini = finish);
 static void require_group(const char *group)
 {
 	people.config->mfa.require = SKM_MFA_REQUIRE_GROUPS;
-	(void)snprintf(people.config->mfa.groups[people.config->mfa.group_count++], SKM_GROUP_NAME_BYTES, "%s",
-		group);
+	(void)snprintf(people.config->mfa.groups[people.config->mfa.group_count++], SKM_GROUP_NAME_BYTES,
+		"%s", group);
 }
 
 static int required(const char *name, bool is_enrolled, int64_t now_sec, int64_t *ret_until_sec)

@@ -11,9 +11,9 @@ static uint64_t told, closed_count;
 static bool tell(uint32_t uid, enum skm_auth_outcome kind, uint64_t mark, uint32_t burst)
 {
 	struct skm_tally_entry closed;
-	bool is_told = skm_tally_tell(&tally,
-		&(struct skm_tally_key){.uid = uid, .way = SKM_WAY_SELF, .kind = kind}, "somebody", mark, burst,
-		&closed);
+	bool is_told =
+		skm_tally_tell(&tally, &(struct skm_tally_key){.uid = uid, .way = SKM_WAY_SELF, .kind = kind},
+			"somebody", mark, burst, &closed);
 	told += is_told;
 	closed_count += closed.untold;
 	return is_told;

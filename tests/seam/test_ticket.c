@@ -15,11 +15,12 @@ static struct skm_ticket make_ticket(void)
 		.generation = UINT64_MAX - 1,
 		.boot_id = {9, 8, 7},
 		.boottime_usec = UINT64_C(1) << 60,
-		.token = {
-			.parameters = {SKM_OTP_HOTP, SKM_OTP_SHA512, 8, 0},
-			.secret_len = SKM_OTP_SECRET_BYTES_MAX,
-			.first_counter = UINT64_C(1) << 63,
-		},
+		.token =
+			{
+				.parameters = {SKM_OTP_HOTP, SKM_OTP_SHA512, 8, 0},
+				.secret_len = SKM_OTP_SECRET_BYTES_MAX,
+				.first_counter = UINT64_C(1) << 63,
+			},
 	};
 	memset(ticket.token.secret, 0xa5, sizeof(ticket.token.secret));
 	memset(ticket.token.label, 'l', sizeof(ticket.token.label) - 1);

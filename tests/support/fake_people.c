@@ -211,7 +211,8 @@ void people_make(struct people *people)
 	make_ops(&people->ops);
 	tmpdir_make(people->folder);
 	(void)snprintf(people->state_folder, sizeof(people->state_folder), "%s/mfa", people->folder);
-	(void)snprintf(people->fallback_folder, sizeof(people->fallback_folder), "%s/fallback", people->folder);
+	(void)snprintf(
+		people->fallback_folder, sizeof(people->fallback_folder), "%s/fallback", people->folder);
 	cr_assert_eq(mkdir(people->state_folder, 0700), 0);
 	cr_assert_eq(mkdir(people->fallback_folder, 0700), 0);
 	cr_assert_eq(skm_seal_start(), 0);
@@ -318,7 +319,8 @@ static int take_answer(void *user, const struct skm_auth_writer *packet)
 	people->answers++;
 	if (people->answer.code == SKM_AUTH_MORE) {
 		size_t len = strlen(people->listed);
-		(void)snprintf(people->listed + len, sizeof(people->listed) - len, "%s\n", people_text(people));
+		(void)snprintf(
+			people->listed + len, sizeof(people->listed) - len, "%s\n", people_text(people));
 	}
 	return 0;
 }
@@ -434,6 +436,6 @@ const struct skm_record *people_only(const struct people *people, enum skm_event
 void people_expect_untold(const struct people *people, const char *text)
 {
 	for (size_t i = 0; i < people->record_count; i++)
-		cr_assert_null(
-			memmem(&people->records[i], sizeof(people->records[i]), text, strlen(text)), "%s", text);
+		cr_assert_null(memmem(&people->records[i], sizeof(people->records[i]), text, strlen(text)),
+			"%s", text);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An office with a second factor: people, groups, a clock that stands until a test moves it, a recorder, and an
- * authenticator on a real store in a folder of the test's own. Requests go through the real packets. System
- * calls of the store can be counted and made to fail. */
+/* An office with a second factor: people, groups, a clock that stands until a test moves it, a recorder, and
+ * an authenticator on a real store in a folder of the test's own. Requests go through the real packets.
+ * System calls of the store can be counted and made to fail. */
 #ifndef SKM_TEST_FAKE_PEOPLE_H
 #define SKM_TEST_FAKE_PEOPLE_H
 
@@ -25,7 +25,7 @@ struct people {
 	struct skm_config *config;
 	struct skm_key key;
 	struct skm_timestamp now;
-	int lookup_error; /* of every question to the name service; 0 = it works */
+	int lookup_error;  /* of every question to the name service; 0 = it works */
 	const char *alias; /* another spelling of "alice" */
 
 	struct skm_record records[PEOPLE_RECORDS];
@@ -44,8 +44,8 @@ struct people {
 /* What the store's system calls do. One store at a time. */
 struct people_faults {
 	unsigned calls[PEOPLE_CALL_COUNT];
-	int disk_error;	    /* of writes and syncs in the state folder; 0 = they work */
-	int everywhere_error; /* of all writes and syncs */
+	int disk_error;		   /* of writes and syncs in the state folder; 0 = they work */
+	int everywhere_error;	   /* of all writes and syncs */
 	unsigned disk_error_after; /* so many writes on disk still work */
 };
 extern struct people_faults people_faults;
