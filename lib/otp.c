@@ -211,7 +211,8 @@ static void put_encoded(struct writer *writer, const char *text)
 	       "&issuer="                   \
 	       "&algorithm=SHA256&digits=6" \
 	       "&counter=18446744073709551615")
-_Static_assert(PLAIN_BYTES + BASE32_SECRET_BYTES + 3 * (2 * SKM_OTP_LABEL_BYTES + 129) <= SKM_OTPAUTH_BYTES,
+_Static_assert(
+	PLAIN_BYTES + BASE32_SECRET_BYTES + (size_t)3 * (2 * SKM_OTP_LABEL_BYTES + 129) <= SKM_OTPAUTH_BYTES,
 	"the longest URI, every byte of its names encoded, fits");
 
 static bool otpauth_is_sound(const struct skm_otpauth *otpauth)
@@ -220,7 +221,8 @@ static bool otpauth_is_sound(const struct skm_otpauth *otpauth)
 	       otpauth->secret_len >= SKM_OTP_SECRET_BYTES_MIN &&
 	       otpauth->secret_len <= SKM_OTP_SECRET_BYTES_MAX &&
 	       is_name(otpauth->issuer, sizeof(otpauth->issuer)) &&
-	       is_name(otpauth->account, sizeof(otpauth->account)) && otpauth->account[0] != '\0';
+	       is_name(otpauth->account, sizeof(otpauth->account)) && otpauth->account[0] != '\0' &&
+	       otpauth->account[0] != ' '; /* blanks before it belong to the colon */
 }
 
 static void otpauth_write(const struct skm_otpauth *otpauth, struct writer *writer)

@@ -48,30 +48,35 @@ static bool fits_now(const struct trial *trial, const struct skm_verify_limits *
 	return fits;
 }
 
-/* The algorithm that apps fall back to, each with the digits that were typed and both periods. */
+/* The gravest of the differences between what was agreed and what the app understood. */
+static enum skm_auth_diagnosis name_difference(
+	const struct skm_otp_parameters *agreed, const struct skm_otp_parameters *app)
+{
+	if (app->algorithm != agreed->algorithm)
+		return app->algorithm == SKM_OTP_SHA1 ? SKM_AUTH_DIAGNOSIS_SHA1 : SKM_AUTH_DIAGNOSIS_SHA256;
+	if (app->digits != agreed->digits)
+		return SKM_AUTH_DIAGNOSIS_DIGITS;
+	return app->period_sec != agreed->period_sec ? SKM_AUTH_DIAGNOSIS_PERIOD : SKM_AUTH_DIAGNOSIS_NONE;
+}
+
+/* The agreed algorithm and those that apps fall back to, each with the digits that were typed and both
+ * periods. */
 static enum skm_auth_diagnosis find_ignored(
 	const struct trial *agreed, const struct skm_verify_limits *limits)
 {
 	const struct skm_otp_parameters *own = &agreed->parameters;
 	const enum skm_otp_algorithm algorithms[] = {own->algorithm, SKM_OTP_SHA1, SKM_OTP_SHA256};
 	/* nobody falls back from SHA-1 */
-	size_t count = own->algorithm == SKM_OTP_SHA1 ? 1 : SKM_ARRAY_SIZE(algorithms);
-	for (size_t i = 0; i < count; i++) {
-		bool is_own = algorithms[i] == own->algorithm;
-		for (unsigned k = 0; k < 2; k++) {
-			struct trial trial = *agreed;
-			trial.parameters.algorithm = algorithms[i];
-			trial.parameters.digits = agreed->answer->digits;
-			if (k == 1)
-				trial.parameters.period_sec = OTHER_PERIOD(own->period_sec);
-			if ((k == 1 && own->type == SKM_OTP_HOTP) || !fits_now(&trial, limits))
-				continue;
-			if (!is_own)
-				return algorithms[i] == SKM_OTP_SHA1 ? SKM_AUTH_DIAGNOSIS_SHA1
-								     : SKM_AUTH_DIAGNOSIS_SHA256;
-			return trial.parameters.digits != own->digits ? SKM_AUTH_DIAGNOSIS_DIGITS
-								      : SKM_AUTH_DIAGNOSIS_PERIOD;
-		}
+	size_t algorithm_count = own->algorithm == SKM_OTP_SHA1 ? 1 : SKM_ARRAY_SIZE(algorithms);
+	const uint8_t periods[] = {own->period_sec, OTHER_PERIOD(own->period_sec)};
+	size_t period_count = own->type == SKM_OTP_HOTP ? 1 : SKM_ARRAY_SIZE(periods);
+	struct trial trial = *agreed;
+	trial.parameters.digits = agreed->answer->digits;
+	for (size_t i = 0; i < algorithm_count * period_count; i++) {
+		trial.parameters.algorithm = algorithms[i / period_count];
+		trial.parameters.period_sec = periods[i % period_count];
+		if (fits_now(&trial, limits))
+			return name_difference(own, &trial.parameters);
 	}
 	return SKM_AUTH_DIAGNOSIS_NONE;
 }
