@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second factor at a real login screen: LightDM, its keyring, polkit and screen lockers that run as the user."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import login
+from login import Greeter, in_session, keyring_is_unlocked, taros_phone
+from terminal import Setup, Terminal
+from waiting import wait_for
+
+PICTURES = Path(__file__).resolve().parents[3] / "out" / "vm"
+SETUP = Setup("desktop", image="desktop", memory_mb=1536, prepare=login.KEYRING + login.ENROLLED + login.LIGHTDM_DEBUG)
+
+
+def log_in(t: Terminal, phone: login.Phone) -> None:
+    greeter = Greeter(t)
+    greeter.wait_shown()
+    greeter.begin("taro")
+    assert greeter.answer("taro") == "asked"
+    assert greeter.answer(phone.fresh(t)) == "Success"
+    greeter.wait_session()
+
+
+def test_lightdm(t: Terminal) -> None:
+    phone, greeter = taros_phone(t), Greeter(t)
+    greeter.wait_shown()
+    greeter.begin("taro")
+    assert greeter.answer("taro") == "asked"
+    t.vm.screenshot(PICTURES / "login.png")
+    assert greeter.answer(phone.wrong(t)) != "Success"
+    greeter.wait_again("taro")
+    t.vm.screenshot(PICTURES / "login-refused.png")
+    assert greeter.answer("taro") == "asked"
+    assert greeter.answer("taro") != "Success", "the password was taken for a code"
+    greeter.wait_again("taro")
+    assert greeter.answer("taro") == "asked"
+    assert greeter.answer(phone.fresh(t)) == "Success"
+    greeter.wait_session()
+    wait_for(lambda: keyring_is_unlocked(t), "the unlocked keyring")
+    t.wait_record(event="AUTH_OK", stream="auth", where=lambda record: "lightdm" in str(record))
+
+
+def test_polkit(t: Terminal) -> None:
+    phone = taros_phone(t)
+    said = login.pkexec(t, ["taro", phone.fresh(t)])
+    assert said.ok, said
+    said = login.pkexec(t, ["taro", phone.wrong(t)])
+    assert not said.ok and said.answered == 2, said
+
+
+def locker_runs(t: Terminal, name: str) -> bool:
+    return t.run(f"pgrep -u taro -x {name}")[0] == 0
+
+
+def test_i3lock(t: Terminal) -> None:
+    """It has one field and runs as the user: password and code are typed together."""
+    phone = taros_phone(t)
+    log_in(t, phone)
+    in_session(t, "i3lock -n")
+    wait_for(lambda: locker_runs(t, "i3lock"), "i3lock")
+    Greeter(t).wait_still()
+    t.vm.type_text("taro\n")                        # the password alone
+    t.wait_record(event="AUTH_FAIL", stream="auth", where=lambda record: "i3lock" in str(record))
+    assert locker_runs(t, "i3lock")
+    Greeter(t).wait_still()
+    t.vm.type_text("taro" + phone.fresh(t) + "\n")
+    wait_for(lambda: not locker_runs(t, "i3lock"), "i3lock to open")
