@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fake_people.h"
+#include "otp_code.h"
 
 static struct people people;
 static char code[16];
@@ -363,6 +364,16 @@ Test(verify, somebody_who_got_the_uid_of_another_gets_no_token_with_it)
 	cr_assert_eq(people_verify(&people, "bob", people_code(&people, 0, code)), SKM_AUTH_DAMAGED);
 }
 
+Test(verify, a_record_of_another_login_name_is_nobodys)
+{
+	people.renamed = "frank";
+	cr_assert_eq(people_verify(&people, "frank", people_code(&people, 0, code)), SKM_AUTH_DAMAGED);
+	people.config->mfa.require = SKM_MFA_REQUIRE_ENROLLED;
+	cr_assert_eq(people_verify(&people, "frank", code), SKM_AUTH_DAMAGED, "and no way around it");
+	people.renamed = NULL;
+	cr_assert_eq(right(), SKM_AUTH_OK);
+}
+
 Test(verify, a_name_service_that_fails_is_not_an_answer)
 {
 	people.lookup_error = -EIO;
@@ -465,6 +476,27 @@ Test(verify, a_clock_in_the_future_ends_no_substitute_code)
 	cr_assert_eq(people_number(&people, SKM_AUTH_TAG_FACTOR), SKM_AUTH_FACTOR_SUBSTITUTE);
 }
 
+Test(verify, a_counter_token_proves_nothing_about_the_time)
+{
+	char counter_code[16], substitute[64];
+	cr_assert_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_IMPORT,
+			     &(struct people_request){.user = "alice",
+				     .type = SKM_OTP_HOTP + 1,
+				     .secret = PEOPLE_SECRET,
+				     .secret_len = 32}),
+		SKM_AUTH_OK);
+	cr_assert_eq(people_ask(&people, people_peer(CAROL), SKM_AUTH_SUBSTITUTE,
+			     &(struct people_request){.user = "alice", .reason = "phone lost"}),
+		SKM_AUTH_OK);
+	(void)snprintf(substitute, sizeof(substitute), "%s", people_text(&people));
+	(void)snprintf(counter_code, sizeof(counter_code), "%06u",
+		skm_otp_code(SKM_OTP_SHA256, (const uint8_t *)PEOPLE_SECRET, 32, 0, 6));
+	people.now.realtime_usec = INT64_C(2130000000) * (int64_t)SKM_USEC_PER_SEC; /* 2037 */
+	cr_assert_eq(people_verify(&people, "alice", counter_code), SKM_AUTH_OK);
+	people.now.realtime_usec = PEOPLE_NOW_SEC * (int64_t)SKM_USEC_PER_SEC;
+	cr_assert_eq(people_verify(&people, "alice", substitute), SKM_AUTH_OK);
+}
+
 /* ---- the disk ---- */
 
 Test(verify, a_full_disk_lets_token_codes_in_and_says_so_once)
@@ -504,6 +536,16 @@ Test(verify, what_can_be_stored_nowhere_is_not_compared)
 	cr_assert_not_null(people_only(&people, SKM_EVENT_AUTH_ERROR));
 	people_faults.everywhere_error = 0;
 	cr_assert_eq(right(), SKM_AUTH_OK, "the code was used up");
+}
+
+Test(verify, a_disk_that_fails_for_a_moment_costs_no_code_and_no_try)
+{
+	people_faults.everywhere_error = EIO;
+	people_faults.everywhere_error_calls = 2; /* on disk and on /run: the reservation */
+	cr_assert_eq(right(), SKM_AUTH_UNAVAILABLE);
+	cr_assert_eq(people_faults.everywhere_error, 0, "the settlement could be stored");
+	cr_assert(status_has("\"failures\":{\"system\":0,\"self\":0}"));
+	cr_assert_eq(right(), SKM_AUTH_OK);
 }
 
 Test(verify, a_login_does_not_fail_for_a_log_that_cannot_be_written)
