@@ -336,7 +336,7 @@ ENROLLED = PEOPLE + SSHD + r"""
 set -e
 usermod -aG sekimori-admin taro
 sekimori mfa enrol --user taro --no-confirm --uri > /root/taro.uri
-sekimori mfa recovery --user taro --yes > /root/taro.recovery
+sekimori mfa recovery --user taro > /root/taro.recovery
 secret=$(sed 's/.*secret=\([A-Z2-7]*\).*/\1/' /root/taro.uri)
 oathtool --totp=sha256 -b "$secret" | sekimori mfa enable --user taro --yes
 """
