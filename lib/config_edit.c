@@ -132,6 +132,8 @@ static const char *newline_of(const char *text, size_t len)
 static int splice(const char *text, size_t len, const char *from, const char *to, const char *piece,
 	char **ret_text, size_t *ret_len)
 {
+	if (!from || !to || to < from)
+		return -EINVAL; /* never: the scanner would have refused the text */
 	size_t before = (size_t)(from - text);
 	size_t after = len - (size_t)(to - text);
 	size_t piece_len = strlen(piece);

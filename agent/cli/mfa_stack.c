@@ -85,7 +85,7 @@ static int empty_folder(int fd)
 		(void)close(copy);
 		return -ENOMEM;
 	}
-	const char *name = NULL;
+	const char *name = "";
 	int r = 0;
 	while ((r = next_file(folder, &name)) > 0) {
 		if (unlinkat(fd, name, 0) < 0)
@@ -126,7 +126,7 @@ static int copy_folder(const char *from, const char *to)
 	folder = opendir(from);
 	if (!folder)
 		return -errno;
-	const char *name = NULL;
+	const char *name = "";
 	while ((r = next_file(folder, &name)) > 0) {
 		r = copy_file(dirfd(folder), fd, name, buf);
 		if (r < 0)
@@ -200,7 +200,7 @@ static int compare_file(struct comparison *comparison, const char *name)
 /* Every file of the folder, or with `only_missing` those that the other one lacks. */
 static int compare_files(struct comparison *comparison, DIR *folder, bool only_missing)
 {
-	const char *name = NULL;
+	const char *name = "";
 	int r = 0;
 	while ((r = next_file(folder, &name)) > 0) {
 		if (only_missing && faccessat(comparison->kept_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
