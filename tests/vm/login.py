@@ -332,7 +332,7 @@ def in_session(t: Terminal, command: str, user: str = "taro") -> None:
 # --------------------------------------------------------------------------------------------- Sekimori's second factor
 
 # taro has an app and recovery codes, hanako has nothing; then the login asks for codes. `enable` wants to see a code first.
-ENROLLED = PEOPLE + SSHD + r"""
+SWITCH_ON = r"""
 set -e
 usermod -aG sekimori-admin taro
 sekimori mfa enrol --user taro --no-confirm --uri > /root/taro.uri
@@ -340,6 +340,7 @@ sekimori mfa recovery --user taro > /root/taro.recovery
 secret=$(sed 's/.*secret=\([A-Z2-7]*\).*/\1/' /root/taro.uri)
 oathtool --totp=sha256 -b "$secret" | sekimori mfa enable --user taro --yes
 """
+ENROLLED = PEOPLE + SSHD + SWITCH_ON
 
 
 def taros_phone(t: Terminal) -> Phone:
