@@ -114,10 +114,10 @@ def show(t: Terminal, texts: dict[str, str]) -> None:
 
 
 def show_login(t: Terminal, texts: dict[str, str]) -> None:
-    """A person at the first virtual console; what is typed is typed on its keyboard."""
+    """A person at a virtual console; what is typed is typed on its keyboard."""
     t.check(login.SWITCH_ON)
     print(f"\n{texts['enable']}")
-    phone, console = login.taros_phone(t), login.Console(t, 1)
+    phone, console = login.taros_phone(t), login.Console(t, 2).show()
     assert "Login incorrect" in console.login("taro", ["taro", phone.wrong(t)])
     tell(texts["wrong"], texts["denied"])
     code = phone.fresh(t)

@@ -173,21 +173,15 @@ class Console:
         self.t, self.number = t, number
 
     def show(self) -> "Console":
-        """Brings it to the front, as Ctrl-Alt-F does."""
-        self.t.check(f"chvt {self.number}" if self._has_chvt() else self._chvt_by_python())
+        """Brings it to the front, as Ctrl-Alt-F does: logind starts a login there. Kernel messages stay away from it. (The
+        first one has those of the boot over its question.)"""
+        self.t.check("dmesg --console-level emerg; python3 -c 'import fcntl; tty = open(\"/dev/tty0\"); "
+                     f"fcntl.ioctl(tty, 0x5606, {self.number}); fcntl.ioctl(tty, 0x5607, {self.number})'")
         return self
-
-    def _has_chvt(self) -> bool:
-        return self.t.run("command -v chvt")[0] == 0
-
-    def _chvt_by_python(self) -> str:
-        return ("python3 -c 'import fcntl; tty = open(\"/dev/tty0\"); "
-                f"fcntl.ioctl(tty, 0x5606, {self.number}); fcntl.ioctl(tty, 0x5607, {self.number})'")
 
     def text(self) -> str:
         """The screen, line by line. /dev/vcsa begins with its size; each character has an attribute behind it."""
-        raw = bytes.fromhex(self.t.check(f"xxd -p /dev/vcsa{self.number} 2>/dev/null || "
-                                         f"python3 -c 'print(open(\"/dev/vcsa{self.number}\", \"rb\").read().hex())'"))
+        raw = bytes.fromhex(self.t.check(f"python3 -c 'print(open(\"/dev/vcsa{self.number}\", \"rb\").read().hex())'"))
         rows, columns, cells = raw[0], raw[1], raw[4::2].decode("latin-1")
         return "\n".join(cells[row * columns:(row + 1) * columns].rstrip() for row in range(rows)).rstrip()
 

@@ -47,7 +47,7 @@ def test_wrong_password_is_not_told_apart_by_the_code(t: Terminal) -> None:
 
 
 def test_console_is_asked_in_ascii(t: Terminal) -> None:
-    phone, console = taros_phone(t), Console(t, 1)
+    phone, console = taros_phone(t), Console(t, 2).show()
     text = console.login("taro", ["taro", phone.wrong(t)])
     assert "Login incorrect" in text, text
     text = console.login("taro", ["taro", phone.fresh(t)])
