@@ -206,8 +206,11 @@ class Bench:
         self.row("idle: of these not by a timer of its own (none)", *other, "", other[0] == 0 and ours["same_processes"])
 
     def wait_quiet(self, service: Service) -> None:
-        """Helper processes may outlive their work by some seconds: waits until it has been asleep for three."""
-        wait_for(lambda: self.idle(f"wakeups {service.unit} 3")["wakeups"] <= 1, f"{service.name} to fall asleep", 120.0)
+        """Helper processes may outlive their work by some seconds: waits until none came or went for eight."""
+        def is_asleep() -> bool:
+            seen = self.idle(f"wakeups {service.unit} 8")
+            return seen["same_processes"] and seen["wakeups"] <= seen["timers"] + 1
+        wait_for(is_asleep, f"{service.name} to fall asleep", 120.0)
 
     # ---------------------------------------------------------------------------------------- 2. plugs
 
