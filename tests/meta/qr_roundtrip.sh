@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What the command draws is read by a real decoder (zbar), and gives the otpauth URI back: the PNG, and the half blocks
-# as a terminal would show them. The verification service is the built one.
+# as text and on a terminal. The verification service is the built one.
 # Usage: qr_roundtrip.sh SOURCE BINARY
 set -u
 command="$2/agent/sekimori"
@@ -99,5 +99,27 @@ for style in utf8 inverse; do
     fi
     decodes_to_uri "$style" "$folder/drawing.pgm"
 done
+
+# A terminal of so many rows and columns, in a UTF-8 locale or not. Its screen is left in $folder/screen, without colours.
+on_terminal()
+{
+    escape=$(printf '\033')
+    LC_ALL=$3 script -qec "stty rows $1 cols $2; '$command' mfa enrol --socket '$folder/auth'" /dev/null </dev/null |
+        tr -d '\r' | sed "s/$escape\[[0-9;]*m//g" >"$folder/screen"
+}
+
+on_terminal 50 80 C.UTF-8
+grep -E '[█▀▄]' "$folder/screen" | paint 0 255 >"$folder/screen.pgm"
+key=$(grep -E '^[A-Z2-7]{4}( [A-Z2-7]{1,4})+$' "$folder/screen" | tr -d ' ')
+zbarimg --quiet --raw "$folder/screen.pgm" 2>/dev/null | grep -qF "secret=$key&" || fail "what a terminal shows cannot be read"
+grep -q "enlarge it" "$folder/screen" && fail "a large window is called too small"
+on_terminal 20 80 C.UTF-8
+grep -q "enlarge it" "$folder/screen" || fail "nobody is told that the code does not fit the rows"
+on_terminal 50 30 C.UTF-8
+grep -q "enlarge it" "$folder/screen" || fail "nobody is told that the code does not fit the columns"
+grep -q '█' "$folder/screen" && fail "a code was drawn that the window breaks"
+on_terminal 70 120 C
+grep -q '█' "$folder/screen" && fail "half blocks on a terminal without UTF-8"
+grep -qE '^ {80}' "$folder/screen" || fail "no coloured blanks on a terminal without UTF-8"
 
 [ "$failures" = 0 ] || exit 1
