@@ -2,14 +2,11 @@
 """The second factor at a real login screen: LightDM, its keyring, polkit and screen lockers that run as the user."""
 from __future__ import annotations
 
-from pathlib import Path
-
 import login
 from login import Greeter, in_session, keyring_is_unlocked, taros_phone
 from terminal import Setup, Terminal
 from waiting import wait_for
 
-PICTURES = Path(__file__).resolve().parents[3] / "out" / "vm"
 SETUP = Setup("desktop", image="desktop", memory_mb=1536, prepare=login.KEYRING + login.ENROLLED + login.LIGHTDM_DEBUG)
 
 
@@ -27,10 +24,10 @@ def test_lightdm(t: Terminal) -> None:
     greeter.wait_shown()
     greeter.begin("taro")
     assert greeter.answer("taro") == "asked"
-    t.vm.screenshot(PICTURES / "login.png")
+    t.vm.screenshot(t.vm.log_dir / "login.png")
     assert greeter.answer(phone.wrong(t)) != "Success"
     greeter.wait_again("taro")
-    t.vm.screenshot(PICTURES / "login-refused.png")
+    t.vm.screenshot(t.vm.log_dir / "login-refused.png")
     assert greeter.answer("taro") == "asked"
     assert greeter.answer("taro") != "Success", "the password was taken for a code"
     greeter.wait_again("taro")
