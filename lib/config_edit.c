@@ -6,6 +6,7 @@
  * has to be kept right while the text moves. */
 #include "sekimori/config_edit.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,10 +155,10 @@ static int splice_printf(const char *text, size_t len, const char *at, char **re
 	const char *format, ...)
 {
 	SKM_CLEANUP(skm_free) char *piece = NULL;
-	__builtin_va_list args;
-	__builtin_va_start(args, format);
+	va_list args;
+	va_start(args, format);
 	int n = vasprintf(&piece, format, args);
-	__builtin_va_end(args);
+	va_end(args);
 	if (n < 0) {
 		piece = NULL;
 		return -ENOMEM;
