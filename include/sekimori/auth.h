@@ -39,6 +39,9 @@ enum skm_auth_operation {
 	SKM_AUTH_RESYNC = 23,	/* USER, ANSWER, ANSWER2 (two codes that follow each other) */
 	SKM_AUTH_IMPORT = 24,	/* USER, SECRET, token parameters, LABEL: a token with a given secret */
 	SKM_AUTH_SUBSTITUTE = 25, /* USER, REASON, DAYS -> TEXT: one dated substitute code, UNTIL */
+	SKM_AUTH_SWITCH = 26,	  /* TEXT (the PAM profiles), FLAGS (LOGIN_ON or not; FAILED), USER (whose code
+				     opened the way), REASON: the machine's login is about to be switched. OK =
+				     that is on record; the switching itself is the caller's */
 };
 
 enum skm_auth_outcome {
@@ -97,6 +100,8 @@ enum skm_auth_tag {
 #define SKM_AUTH_TAG_MAX 47
 #define SKM_AUTH_FLAG_NO_CONFIRM 1u /* ENROL_FINISH: store without a code (administrators only) */
 #define SKM_AUTH_FLAG_SPLIT 2u	    /* VERIFY: the answer came in one field with the password */
+#define SKM_AUTH_FLAG_LOGIN_ON 4u   /* SWITCH: the login asks for a code from now on; else it does no more */
+#define SKM_AUTH_FLAG_FAILED 8u	    /* SWITCH: what was announced by the same request did not come about */
 
 enum skm_auth_factor {
 	SKM_AUTH_FACTOR_NONE,

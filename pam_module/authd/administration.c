@@ -240,6 +240,38 @@ static int substitute(struct skm_inquiry *inquiry, struct skm_subject *subject)
 	return r;
 }
 
+/* ---- SWITCH ---- */
+
+/* The PAM stack is switched by the command: it takes programs and files that are kept from authd on purpose.
+ * What authd gives is the order of things: no switch without its record, like every other act. Whoever can
+ * switch it without asking is root already. */
+static int record_switch(struct skm_inquiry *inquiry)
+{
+	struct skm_subject subject;
+	char profiles[256];
+	uint64_t flags = skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_FLAGS, 0);
+	bool is_on = flags & SKM_AUTH_FLAG_LOGIN_ON;
+	if (inquiry->peer->uid != 0)
+		return skm_inquiry_deny(inquiry, "the machine's login is root's to switch");
+	if (skm_auth_packet_text(inquiry->request, SKM_AUTH_TAG_TEXT, profiles, sizeof(profiles)) != 0 ||
+		!profiles[0] || !skm_text_is_printable(profiles))
+		return skm_inquiry_reply(inquiry, SKM_AUTH_BAD_REQUEST);
+	if (inquiry->request->field[SKM_AUTH_TAG_USER])
+		skm_subject_find(inquiry, &subject); /* its uid, for the record */
+	inquiry->object = profiles;
+	if (flags & SKM_AUTH_FLAG_FAILED) {
+		skm_inquiry_record(inquiry, SKM_EVENT_AUTH_ERROR, SKM_OUTCOME_ERROR, "administration",
+			"what the record before this one says did not come about: the login could not be "
+			"switched %s",
+			is_on ? "on" : "off");
+		return skm_inquiry_reply(
+			inquiry, skm_inquiry_flush(inquiry) == 0 ? SKM_AUTH_OK : SKM_AUTH_UNAVAILABLE);
+	}
+	bool is_recorded = skm_act_begin(inquiry, is_on ? SKM_EVENT_MFA_LOGIN_ON : SKM_EVENT_MFA_LOGIN_OFF,
+		"this terminal's login asks for %s code from now on", is_on ? "a" : "no");
+	return skm_inquiry_reply(inquiry, is_recorded ? SKM_AUTH_OK : SKM_AUTH_UNAVAILABLE);
+}
+
 /* ---- who may ---- */
 
 static const struct act {
@@ -316,6 +348,8 @@ int skm_administration_answer(struct skm_inquiry *inquiry)
 			return skm_inquiry_deny(inquiry, "without a role");
 		return skm_list(inquiry);
 	}
+	if (code == SKM_AUTH_SWITCH)
+		return record_switch(inquiry);
 	if (code >= SKM_ARRAY_SIZE(acts) || !acts[code].answer)
 		return skm_inquiry_reply(inquiry, SKM_AUTH_BAD_REQUEST);
 	return answer_about(inquiry, &acts[code]);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What `sekimori mfa …` asks. Rights:
  *
- *   sekimori-admin, root   everything, but never SUBSTITUTE or UNLOCK for themselves
+ *   root                   SWITCH
+ *   sekimori-admin, root   everything else, but never SUBSTITUTE or UNLOCK for themselves
  *   sekimori-helpdesk      LIST, STATUS; SUBSTITUTE and UNLOCK for somebody else
  *   the other roles        LIST, STATUS
  *   a person for themselves  STATUS; ENROL of a first token where mfa.self_enrol allows it; RESYNC; with a

@@ -146,6 +146,8 @@ static void make_record(const struct skm_inquiry *inquiry, enum skm_event event,
 	ret_record->caller_uid = inquiry->peer->uid;
 	ret_record->caller_pid = inquiry->peer->pid;
 	ret_record->time = inquiry->now;
+	(void)snprintf(
+		ret_record->object, sizeof(ret_record->object), "%s", inquiry->object ? inquiry->object : "");
 	name_login_user(inquiry, ret_record->login_user, sizeof(ret_record->login_user));
 }
 

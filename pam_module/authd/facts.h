@@ -16,6 +16,7 @@ struct skm_inquiry {
 	enum skm_way way;
 	char name[SKM_PERSON_NAME_BYTES]; /* USER; "" when no user can have such a name */
 	struct skm_auth_facts facts;
+	const char *object; /* of its records, when an act is about more than a person; NULL = none */
 };
 
 void skm_inquiry_init(struct skm_inquiry *inquiry, struct skm_authenticator *authenticator,

@@ -49,6 +49,7 @@ Test(administration, everybody_may_what_the_table_says_about_alice)
 		{SKM_AUTH_RESYNC, {1, 1, 0, 0, 0, 1}},
 		{SKM_AUTH_IMPORT, {1, 0, 0, 0, 0, 1}},
 		{SKM_AUTH_SUBSTITUTE, {1, 0, 0, 1, 0, 1}},
+		{SKM_AUTH_SWITCH, {1, 0, 0, 0, 0, 0}},
 	};
 	static const enum people_uid callers[] = {ROOT, ALICE, BOB, CAROL, DAVE, ERIN};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(rights); i++) {
@@ -71,7 +72,7 @@ Test(administration, everybody_may_what_the_table_says_about_alice)
 Test(administration, without_a_role_nobody_learns_who_exists)
 {
 	people_enrol(&people, "alice");
-	for (unsigned operation = SKM_AUTH_ENROL_BEGIN; operation <= SKM_AUTH_SUBSTITUTE; operation++) {
+	for (unsigned operation = SKM_AUTH_ENROL_BEGIN; operation <= SKM_AUTH_SWITCH; operation++) {
 		if (operation == SKM_AUTH_LIST)
 			continue;
 		cr_assert_eq(ask(BOB, (enum skm_auth_operation)operation, "alice"), SKM_AUTH_DENIED);
@@ -330,6 +331,76 @@ Test(administration, a_substitute_code_ends_with_its_last_day_and_works_once)
 	people_advance(&people, (int64_t)until - PEOPLE_NOW_SEC);
 	cr_assert_eq(people_verify(&people, "alice", code), SKM_AUTH_WRONG, "its day is over");
 	cr_assert_eq(ask(CAROL, SKM_AUTH_SUBSTITUTE, "bob"), SKM_AUTH_UNENROLLED);
+}
+
+/* ---- SWITCH ---- */
+
+#define PROFILES "sekimori, sekimori-split"
+
+static enum skm_auth_outcome switch_login(struct skm_peer by, uint64_t flags, const char *text)
+{
+	return people_ask(&people, by, SKM_AUTH_SWITCH,
+		&(struct people_request){
+			.user = "erin", .reason = "since April", .text = text, .flags = flags});
+}
+
+Test(administration, the_switch_of_the_login_is_on_record_with_who_and_what)
+{
+	static const enum skm_event events[] = {SKM_EVENT_MFA_LOGIN_OFF, SKM_EVENT_MFA_LOGIN_ON};
+	for (unsigned is_on = 0; is_on < 2; is_on++) {
+		people_forget(&people);
+		cr_assert_eq(
+			switch_login(people_sudo(BOB), is_on ? SKM_AUTH_FLAG_LOGIN_ON : 0, PROFILES), SKM_AUTH_OK);
+		const struct skm_record *record = people_only(&people, events[is_on]);
+		cr_assert_not_null(record);
+		cr_assert_eq(people.record_count, 1);
+		cr_assert_eq(people.flushed, 1, "on disk before it is answered");
+		cr_assert_eq(record->caller_uid, ROOT);
+		cr_assert_eq(record->caller_pid, 4242);
+		cr_assert_str_eq(record->login_user, "bob");
+		cr_assert_str_eq(record->object, PROFILES);
+		cr_assert_str_eq(record->auth.subject, "erin");
+		cr_assert_eq(record->auth.subject_uid, ERIN);
+		cr_assert_str_eq(record->auth.reason, "since April");
+		cr_assert_eq(record->outcome, SKM_OUTCOME_LOGGED);
+	}
+	people_forget(&people);
+	cr_assert_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_SWITCH,
+			     &(struct people_request){.text = PROFILES}),
+		SKM_AUTH_OK);
+	cr_assert_eq(people.records[0].auth.subject_uid, -1, "back: nobody showed a code");
+	cr_assert_str_empty(people.records[0].auth.subject);
+}
+
+Test(administration, a_switch_that_cannot_be_recorded_is_not_made_and_a_failed_one_says_so)
+{
+	people.flush_error = -ENOSPC;
+	cr_expect_eq(switch_login(people_peer(ROOT), SKM_AUTH_FLAG_LOGIN_ON, PROFILES), SKM_AUTH_UNAVAILABLE);
+	cr_expect_eq(switch_login(people_peer(ROOT), SKM_AUTH_FLAG_FAILED, PROFILES), SKM_AUTH_UNAVAILABLE);
+	people.flush_error = 0;
+	people_forget(&people);
+	cr_expect_eq(switch_login(people_peer(ROOT), SKM_AUTH_FLAG_LOGIN_ON | SKM_AUTH_FLAG_FAILED, PROFILES),
+		SKM_AUTH_OK);
+	const struct skm_record *record = people_only(&people, SKM_EVENT_AUTH_ERROR);
+	cr_assert_not_null(record);
+	cr_expect_eq(people.record_count, 1);
+	cr_expect_eq(record->outcome, SKM_OUTCOME_ERROR);
+	cr_expect_str_eq(record->object, PROFILES);
+}
+
+Test(administration, nobody_but_root_writes_that_the_login_was_switched)
+{
+	static const char *const bad[] = {NULL, "two\nlines", "\xff", "\xc2\x9b"};
+	char long_text[257];
+	memset(long_text, 'p', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	cr_expect_eq(switch_login(people_peer(ERIN), 0, PROFILES), SKM_AUTH_DENIED, "an administrator");
+	cr_expect_eq(switch_login(people_peer(ALICE), SKM_AUTH_FLAG_FAILED, PROFILES), SKM_AUTH_DENIED);
+	cr_expect_eq(people_count(&people, SKM_EVENT_AUTH_DENIED), 2);
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(bad); i++)
+		cr_expect_eq(switch_login(people_peer(ROOT), 0, bad[i]), SKM_AUTH_BAD_REQUEST, "%zu", i);
+	cr_expect_eq(switch_login(people_peer(ROOT), 0, long_text), SKM_AUTH_BAD_REQUEST);
+	cr_expect_eq(people_count(&people, SKM_EVENT_MFA_LOGIN_OFF), 0);
 }
 
 /* ---- what is shown ---- */

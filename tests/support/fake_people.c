@@ -309,6 +309,7 @@ static void write_request(struct skm_auth_writer *writer, const struct people_re
 		skm_auth_write_bytes(writer, SKM_AUTH_TAG_SECRET, request->secret, request->secret_len);
 	if (request->ticket)
 		skm_auth_write_bytes(writer, SKM_AUTH_TAG_TICKET, request->ticket, request->ticket_len);
+	skm_auth_write_text(writer, SKM_AUTH_TAG_TEXT, request->text);
 	write_some(writer, SKM_AUTH_TAG_FLAGS, request->flags, 0);
 	write_some(writer, SKM_AUTH_TAG_TYPE, request->type, 1);
 	write_some(writer, SKM_AUTH_TAG_ALGORITHM, request->algorithm, 1);

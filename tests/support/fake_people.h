@@ -64,7 +64,7 @@ struct skm_peer people_sudo(enum people_uid login_uid);
 
 /* A request; members that are not set are left out. */
 struct people_request {
-	const char *user, *service, *answer, *answer2, *reason, *label;
+	const char *user, *service, *answer, *answer2, *reason, *label, *text;
 	const void *secret, *ticket;
 	size_t secret_len, ticket_len, answer_len;
 	uint64_t flags, token, days, counter;

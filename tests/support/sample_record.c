@@ -69,7 +69,7 @@ static void sample_auth_event(struct skm_record *record)
 
 bool sample_is_about_person(enum skm_event event)
 {
-	return event >= SKM_EVENT_AUTH_OK && event <= SKM_EVENT_MFA_RESYNCED;
+	return event >= SKM_EVENT_AUTH_OK && event <= SKM_EVENT_MFA_LOGIN_OFF;
 }
 
 /* What the agent says became of it; the rest are facts. */

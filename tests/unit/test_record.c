@@ -209,8 +209,10 @@ Test(record, logins_have_a_status_and_a_kind)
 		{SKM_EVENT_MFA_UNLOCKED, 99, 1},
 		{SKM_EVENT_MFA_RECOVERY, 99, 1},
 		{SKM_EVENT_MFA_RESYNCED, 99, 1},
+		{SKM_EVENT_MFA_LOGIN_ON, 99, 1},
+		{SKM_EVENT_MFA_LOGIN_OFF, 99, 1},
 	};
-	cr_expect_eq(SKM_ARRAY_SIZE(expected), SKM_EVENT_MFA_RESYNCED - SKM_EVENT_AUTH_OK + 1);
+	cr_expect_eq(SKM_ARRAY_SIZE(expected), SKM_EVENT_MFA_LOGIN_OFF - SKM_EVENT_AUTH_OK + 1);
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
 		struct skm_record record;
 		sample_record(expected[i].event, &record);
