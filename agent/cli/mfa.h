@@ -45,7 +45,7 @@ struct skm_mfa_options {
 	bool has_qr, prints_uri, skips_confirm;
 	const char *png;	       /* NULL = none */
 	const char *uri_text, *base32; /* of import, NULL = not given */
-	bool says_yes, requires_all, requires_enrolled;
+	bool says_yes, goes_unrecorded, requires_all, requires_enrolled;
 	const char *groups[SKM_MFA_GROUPS_MAX];
 	size_t group_count;
 	const char *grace;	     /* NULL = not given */
@@ -74,6 +74,7 @@ enum {
 	SKM_MFA_URI,
 	SKM_MFA_SECRET,
 	SKM_MFA_YES,
+	SKM_MFA_UNRECORDED,
 	SKM_MFA_ALL,
 	SKM_MFA_ENROLLED,
 	SKM_MFA_GROUP,

@@ -268,21 +268,24 @@ int skm_verb_mfa_disable(struct skm_cli *cli, int argc, char **argv)
 	static const struct option table[] = {SKM_COMMON_OPTIONS, SKM_MFA_USER_OPTION,
 		{"token", required_argument, NULL, SKM_MFA_TOKEN},
 		{"reason", required_argument, NULL, SKM_MFA_REASON}, {"yes", no_argument, NULL, SKM_MFA_YES},
-		SKM_MFA_SOCKET_OPTION, {"root", required_argument, NULL, SKM_MFA_ROOT},
+		{"unrecorded", no_argument, NULL, SKM_MFA_UNRECORDED}, SKM_MFA_SOCKET_OPTION,
+		{"root", required_argument, NULL, SKM_MFA_ROOT},
 		{"pam-auth-update", required_argument, NULL, SKM_MFA_PAM_AUTH_UPDATE}, {0}};
 	cli->japanese_help =
 		"使い方: sekimori mfa disable --user NAME [--token ID] --reason 理由\n"
-		"        sekimori mfa disable [--yes]\n\n"
+		"        sekimori mfa disable [--yes] [--reason 理由]\n\n"
 		"--user を付けると、その人の登録 (--token ID ならそのトークンだけ) を削除します。\n"
 		"付けないと、この端末のログイン画面を sekimori mfa enable の前の状態に戻します (root のみ)。\n"
-		"登録はすべて残ります。\n"
+		"登録はすべて残ります。切り替える前に監査記録に残します。\n"
+		"  --unrecorded             認証サービスが動かない非常時に、監査記録なしで切り替えます\n"
 		"  --root DIR  --pam-auth-update PROGRAM   別の場所 (試験用)\n" SOCKET_JA EXITS_JA;
 	cli->english_help =
 		"Usage: sekimori mfa disable --user NAME [--token ID] --reason TEXT\n"
-		"       sekimori mfa disable [--yes]\n\n"
+		"       sekimori mfa disable [--yes] [--reason TEXT]\n\n"
 		"With --user: removes that person's factor, or one token of it.\n"
 		"Without: this terminal's login becomes what it was before sekimori mfa enable (root only); all that\n"
-		"is registered stays.\n"
+		"is registered stays. It is put on record before it is done.\n"
+		"  --unrecorded             in an emergency, without the verification service, go on all the same\n"
 		"  --root DIR  --pam-auth-update PROGRAM   other places (for tests)\n" SOCKET_EN EXITS_EN;
 	struct skm_mfa_options options;
 	int r = 0;

@@ -4,7 +4,9 @@
  * service answers, an administrator has just logged in with a code of their own, as far as that can be done
  * without the stack, and everybody who would be refused is named.
  *
- * Enabling is on record in the system's log (authpriv): authd has nothing to do with it. */
+ * The switch is on record, in authd's stream and then in the system's log (authpriv), before it is made. Only
+ * the way back may go without (--unrecorded): when authd is what is broken, nobody can log in, and whoever
+ * got in by a rescue disk must be able to end that. */
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -55,6 +57,42 @@ static int stack_failure(const struct skm_cli *cli, const char *path, int error)
 {
 	return skm_cli_failure(
 		cli, SKM_SAY("PAMの設定を扱えません:", "cannot handle the PAM stack:"), path, error);
+}
+
+/* ---- on record ---- */
+
+/* 0, or the exit code. `flags` is SKM_AUTH_FLAG_LOGIN_ON or 0, and SKM_AUTH_FLAG_FAILED; `admin` is whose
+ * code opened the way, "" for the way back. */
+static int announce(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, const char *admin, uint64_t flags)
+{
+	struct skm_mfa_answer answer;
+	struct skm_auth_writer request;
+	skm_auth_write_begin(&request, SKM_AUTH_SWITCH);
+	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, admin);
+	skm_auth_write_text(&request, SKM_AUTH_TAG_REASON, options->reason);
+	skm_auth_write_text(&request, SKM_AUTH_TAG_TEXT, SKM_MFA_STACK_PROFILES);
+	skm_auth_write_number(&request, SKM_AUTH_TAG_FLAGS, flags);
+	int r = skm_mfa_ask(options->socket_path, &request, NULL, NULL, &answer);
+	if (r < 0)
+		return skm_mfa_no_answer(cli, r);
+	return answer.outcome == SKM_AUTH_OK ? 0 : skm_mfa_refused(cli, "", &answer);
+}
+
+static int announce_off(const struct skm_cli *cli, const struct skm_mfa_options *options)
+{
+	int r = announce(cli, options, "", 0);
+	if (r == 0)
+		return 0;
+	(void)fprintf(stderr, "sekimori: %s\n",
+		options->goes_unrecorded
+			? SKM_SAY("監査記録に残せませんでした。システムログにだけ記録して続けます。",
+				  "this could not be put on record; going on, with the system's log alone")
+			: SKM_SAY("監査記録に残せないため、切り替えていません。非常時は --unrecorded "
+				  "を付けると、システムログにだけ記録して切り替えます。",
+				  "not switched, since it could not be put on record; in an emergency --unrecorded "
+				  "switches all the same, and only the system's log knows"));
+	return options->goes_unrecorded ? 0 : r;
 }
 
 static void log_switch(const char *what)
@@ -263,13 +301,18 @@ static int switch_on(const struct skm_cli *cli, const struct skm_mfa_options *op
 	int r = skm_mfa_stack_keep(options->root);
 	if (r < 0)
 		return stack_failure(cli, SKM_MFA_STACK_KEPT, r);
+	r = announce(cli, options, options->user, SKM_AUTH_FLAG_LOGIN_ON);
+	if (r != 0)
+		return r;
+	log_switch("the second factor is being switched on in the PAM stack");
 	r = run_switch(cli, options, true);
 	if (r != 0) {
 		/* Half a switch is worse than none. */
 		(void)!skm_mfa_stack_switch(options->pam_auth_update, false);
+		log_switch("the second factor could not be switched on in the PAM stack");
+		(void)!announce(cli, options, options->user, SKM_AUTH_FLAG_LOGIN_ON | SKM_AUTH_FLAG_FAILED);
 		return r;
 	}
-	log_switch("the second factor was switched on in the PAM stack");
 	if (cli->json)
 		(void)puts("{\"changed\":true,\"enabled\":true}");
 	else
@@ -365,9 +408,15 @@ int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_opti
 			cli, SKM_SAY("この端末のログインで、確認コードを求めなくなります。よろしいですか?",
 				     "This terminal's login will ask for no code any more. Go on?")))
 		return SKM_EXIT_NO;
-	r = run_switch(cli, options, false);
+	r = announce_off(cli, options);
 	if (r != 0)
 		return r;
-	log_switch("the second factor was switched off in the PAM stack");
+	log_switch("the second factor is being switched off in the PAM stack");
+	r = run_switch(cli, options, false);
+	if (r != 0) {
+		log_switch("the second factor could not be switched off in the PAM stack");
+		(void)!announce(cli, options, "", SKM_AUTH_FLAG_FAILED);
+		return r;
+	}
 	return compare_with_kept(cli, options);
 }

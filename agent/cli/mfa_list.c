@@ -116,6 +116,7 @@ int skm_verb_mfa_list(struct skm_cli *cli, int argc, char **argv)
 	if (!is_whole)
 		return skm_mfa_refused(cli, "", &answer);
 	if (!cli->json)
-		(void)printf(SKM_SAY("%u人\n", "%u people\n"), listing.count);
+		(void)printf(
+			SKM_SAY("%u人\n", listing.count == 1 ? "%u person\n" : "%u people\n"), listing.count);
 	return listing.unreadable_count ? SKM_EXIT_NO : SKM_EXIT_YES;
 }

@@ -144,6 +144,7 @@ static bool take_plain(int option, struct skm_mfa_options *options)
 		{SKM_MFA_PAM_AUTH_UPDATE, &options->pam_auth_update, NULL},
 		{SKM_MFA_PRINT_URI, NULL, &options->prints_uri},
 		{SKM_MFA_NO_CONFIRM, NULL, &options->skips_confirm}, {SKM_MFA_YES, NULL, &options->says_yes},
+		{SKM_MFA_UNRECORDED, NULL, &options->goes_unrecorded},
 		{SKM_MFA_ALL, NULL, &options->requires_all},
 		{SKM_MFA_ENROLLED, NULL, &options->requires_enrolled}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(plain); i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Asked before the login is switched: a list of those who would stand before a closed door is worth more than
- * a rule how to find them. The name service is walked as it is; a directory that does not list its people
- * (most do not) cannot be counted, which the command says. */
+ * a rule how to find them. The name service is walked as it is: of a directory that does not list its people
+ * (sssd does not, unless it is told to) nobody is seen here, as sekimori(1) says. */
 #include "mfa_people.h"
 
 #include <fcntl.h>

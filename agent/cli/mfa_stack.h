@@ -8,6 +8,7 @@
 
 #include "sekimori/result.h"
 
+#define SKM_MFA_STACK_PROFILES "sekimori, sekimori-split" /* what is switched, in words */
 #define SKM_MFA_STACK_FOLDER "/etc/pam.d"
 #define SKM_MFA_STACK_KEPT "/var/lib/sekimori/pam-before"
 

@@ -171,6 +171,39 @@ if [ "$(id -u)" = 0 ]; then
     expect 0 "all goes" mfa disable "$socket" --user daemon --reason left --json
     expect 0 "the list is shorter" mfa list "$socket" --json
     grep -q daemon "$folder/out" && fail "daemon is still in the list"
+    expect 0 "one is left" mfa list "$socket"
+    prints "one is left" "1 person"
+
+    # ---- the machine's login, below a root of its own ----
+    root=$folder/root
+    mkdir -p "$root/etc/pam.d" "$root/var/lib/sekimori"
+    printf 'root:x:0:0::/root:/bin/sh\n' >"$root/etc/passwd"
+    printf 'sekimori-admin:x:990:\n' >"$root/etc/group"
+    echo "auth required pam_unix.so" >"$root/etc/pam.d/common-auth"
+    # What pam-auth-update would do; and whether the record was there before it.
+    cat >"$folder/switch" <<EOF
+#!/bin/sh
+grep -c MFA_LOGIN_ "$folder"/log/*.jsonl >>"$folder/switched"
+case \$2 in
+--enable) echo "auth required pam_sekimori.so" >>"$root/etc/pam.d/common-auth" ;;
+--remove) sed -i /pam_sekimori/d "$root/etc/pam.d/common-auth" ;;
+esac
+EOF
+    chmod 755 "$folder/switch"
+    set -- "$socket" --root "$root" --pam-auth-update "$folder/switch"
+    typed='GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+'
+    expect 0 "another token for root" mfa import "$socket" --user root --secret -
+    typed="$(oathtool --totp=sha256 -b GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ)
+"
+    expect 0 "the login is switched on" mfa enable "$@" --user root
+    typed=
+    expect 0 "it is on already" mfa enable "$@" --user root
+    expect 0 "and off again" mfa disable "$@" --yes --reason "the office moves"
+    [ "$(tr '\n' ' ' <"$folder/switched")" = "1 2 " ] || fail "the record was not there first: $(cat "$folder/switched")"
+    grep MFA_LOGIN_ON "$folder"/log/*.jsonl | grep -qF '"object":"sekimori, sekimori-split"' || fail "the profiles are not on record"
+    grep MFA_LOGIN_ON "$folder"/log/*.jsonl | grep -qF '"user":{"name":"root"' || fail "whose code it was is not on record"
+    grep MFA_LOGIN_OFF "$folder"/log/*.jsonl | grep -qF '"reason":"the office moves"' || fail "why is not on record"
     grep -rqF "$secret" "$folder/log" && fail "a secret is on record"
     grep -rqF "left at home" "$folder/log" || fail "the reason is not on record"
 fi
