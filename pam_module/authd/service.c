@@ -2,330 +2,28 @@
 /* Composition of sekimori-authd: builds the parts, wires their callbacks, runs the loop, takes them down.
  *
  * One thread, one request at a time: a second one cannot race the first, because it has not been read yet.
- * What an administrator changes (configuration, machine key) is looked for before each request by the files'
- * identity, so there is no reload command to forget; a broken configuration leaves the one in force. Records
- * are stored when the answer is out: a login does not wait for the log's disk.
+ * The price is that one that hangs keeps everybody out: so systemd's watchdog ends it, and the socket, which
+ * is systemd's, has kept those who came meanwhile.
  *
  * Rejected: one process a connection (systemd's Accept=yes), which would need locks around each person. */
 #include "service.h"
 
-#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
+#include <time.h>
 
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
-#include "sekimori/packet_server.h"
-#include "sekimori/stream.h"
-
-#define LOG_RETRY_MS 5000u
-#define CLOCK_JUMP_USEC (60 * (int64_t)SKM_USEC_PER_SEC)
+#include "service_internal.h"
 
 enum { ROLE_ADMIN, ROLE_HELPDESK, ROLE_APPROVER, ROLE_AUDITOR };
 static const char *const role_groups[] = {[ROLE_ADMIN] = "sekimori-admin",
 	[ROLE_HELPDESK] = "sekimori-helpdesk",
 	[ROLE_APPROVER] = "sekimori-approver",
 	[ROLE_AUDITOR] = "sekimori-auditor"};
-
-/* Another one when the file was written, replaced, made or removed. All zeros: there is none. */
-struct identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
-};
-
-struct service {
-	const struct skm_service_options *options;
-	struct skm_authenticator authenticator;
-	struct skm_config *config;
-	struct skm_key key,
-		previous_key; /* the second only while records are brought under the first (rekey.h) */
-	bool has_previous_key;
-	struct identity config_file, key_file;
-	int64_t clock_offset_usec; /* wall clock minus boot clock */
-	bool is_ending, log_was_failing;
-
-	struct skm_loop *loop;
-	struct skm_stream *stream;
-	struct skm_packet_server *server;
-	int signal_fd, clock_fd;
-	struct skm_source *signals, *clock_changes, *idle, *log_retry;
-};
-
-/* ---- records ---- */
-
-static void stamp(void *user, struct skm_record *record)
-{
-	struct service *service = user;
-	const struct skm_config *config = service->config;
-	record->stream = "auth";
-	service->options->clock.now(service->options->clock.user, &record->time);
-	memcpy(record->boot_id, service->authenticator.boot_id, sizeof(record->boot_id));
-	memcpy(record->terminal_number, config->terminal.number, sizeof(record->terminal_number));
-	memcpy(record->section, config->terminal.section, sizeof(record->section));
-	memcpy(record->policy_version, config->version, sizeof(record->policy_version));
-}
-
-static void on_record(void *user, const struct skm_record *record)
-{
-	struct service *service = user;
-	struct skm_record stamped = *record;
-	stamp(service, &stamped);
-	skm_log_record(&stamped);
-	skm_stream_append(service->stream, &stamped);
-}
-
-static int on_flush(void *user)
-{
-	const struct service *service = user;
-	return skm_stream_flush(service->stream);
-}
-
-SKM_PRINTF(5, 6)
-static void record_fact(struct service *service, enum skm_event event, enum skm_outcome outcome,
-	const char *object, const char *detail, ...)
-{
-	struct skm_record record;
-	skm_record_init(&record, event);
-	record.outcome = outcome;
-	(void)snprintf(record.rule, sizeof(record.rule), "builtin:authd");
-	(void)snprintf(record.object, sizeof(record.object), "%s", object);
-	va_list arguments;
-	va_start(arguments, detail);
-	(void)vsnprintf(record.detail, sizeof(record.detail), detail, arguments);
-	va_end(arguments);
-	on_record(service, &record);
-}
-
-/* Stores what the round left, says once when that begins to fail, and comes back to it by a timer. */
-static void flush_round(struct service *service)
-{
-	struct skm_stream_state state;
-	int r = skm_stream_flush(service->stream);
-	skm_stream_get_state(service->stream, &state);
-	bool is_failing = r < 0 || state.is_failing;
-	if (is_failing == service->log_was_failing)
-		return;
-	if (is_failing)
-		skm_log(SKM_SEVERITY_ALERT,
-			"cannot store audit records in %s: %s; logins go on, %" PRIu64 " wait in memory",
-			service->options->log_folder, state.error, state.pending);
-	else
-		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s",
-			service->options->log_folder);
-	if (service->log_retry) /* not yet, while it starts */
-		skm_timer_arm(
-			service->log_retry, is_failing ? LOG_RETRY_MS : 0, is_failing ? LOG_RETRY_MS : 0);
-	service->log_was_failing = is_failing;
-}
-
-static uint64_t records_waiting(const struct service *service)
-{
-	struct skm_stream_state state;
-	skm_stream_get_state(service->stream, &state);
-	return state.pending;
-}
-
-/* ---- the clock ---- */
-
-/* A change of the clock explains codes that are refused, and may be somebody's try to bring an old one back.
- * The comparison stays with the first offset until it was recorded, so that many small steps are one great
- * one. */
-static void check_clock(struct service *service)
-{
-	struct skm_timestamp now;
-	service->options->clock.now(service->options->clock.user, &now);
-	int64_t offset_usec = now.realtime_usec - (int64_t)now.boottime_usec;
-	int64_t moved_usec = offset_usec - service->clock_offset_usec;
-	if (moved_usec <= CLOCK_JUMP_USEC && moved_usec >= -CLOCK_JUMP_USEC)
-		return;
-	service->clock_offset_usec = offset_usec;
-	record_fact(service, SKM_EVENT_CLOCK_JUMP, SKM_OUTCOME_LOGGED, "wall clock",
-		"moved by %+" PRId64 " s against the time since boot",
-		moved_usec / (int64_t)SKM_USEC_PER_SEC);
-}
-
-static int arm_clock_changes(const struct service *service)
-{
-	const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
-	return timerfd_settime(service->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) <
-			       0
-		       ? -errno
-		       : 0;
-}
-
-/* The kernel cancels this timer when the wall clock is set. */
-static int on_clock_change(struct skm_source *source, uint32_t events, void *user)
-{
-	(void)source;
-	(void)events;
-	struct service *service = user;
-	uint64_t expirations;
-	(void)!read(service->clock_fd, &expirations, sizeof(expirations));
-	check_clock(service);
-	return arm_clock_changes(service);
-}
-
-/* ---- configuration and key ---- */
-
-static struct identity identify(const char *path)
-{
-	struct stat info;
-	struct identity identity;
-	memset(&identity, 0, sizeof(identity)); /* compared as bytes */
-	if (lstat(path, &info) < 0)
-		return identity;
-	identity.device = info.st_dev;
-	identity.inode = info.st_ino;
-	identity.size = info.st_size;
-	identity.modified = info.st_mtim;
-	identity.changed = info.st_ctim;
-	return identity;
-}
-
-/* True once for each change. */
-static bool has_changed(const char *path, struct identity *known)
-{
-	struct identity now = identify(path);
-	if (memcmp(&now, known, sizeof(now)) == 0)
-		return false;
-	*known = now;
-	return true;
-}
-
-/* A group that is misspelt has no members, and then a second factor is required of nobody new: say so. */
-static void name_unknown_groups(const struct skm_config *config)
-{
-	for (unsigned i = 0; i < config->mfa.group_count; i++) {
-		char buf[4096];
-		struct group group;
-		struct group *found = NULL;
-		if (getgrnam_r(config->mfa.groups[i], &group, buf, sizeof(buf), &found) == 0 && !found)
-			skm_log(SKM_SEVERITY_WARNING, "mfa.require: there is no group %s on this machine now",
-				config->mfa.groups[i]);
-	}
-}
-
-/* 0 with a configuration, or why not in `error`. A clock that stands before the file's last change is wrong,
- * and a wrong clock must not make a good file a bad one (grace_until would seem years away). */
-static int load_config(
-	const struct service *service, struct skm_config **ret_config, char *error, size_t size)
-{
-	const char *path = service->options->config_path;
-	struct skm_config_error why = {0};
-	struct skm_timestamp now;
-	service->options->clock.now(service->options->clock.user, &now);
-	int64_t now_sec = now.realtime_usec / (int64_t)SKM_USEC_PER_SEC;
-	if (now_sec < service->config_file.modified.tv_sec)
-		now_sec = service->config_file.modified.tv_sec;
-	int r = skm_config_load_file(path, now_sec, ret_config, &why);
-	if (r == SKM_CONFIG_INVALID)
-		(void)skm_config_error_format(&why, SKM_LANGUAGE_EN, error, size);
-	else if (r < 0)
-		(void)snprintf(error, size, "cannot load %s: %s", path, strerrordesc_np(-r));
-	else
-		name_unknown_groups(*ret_config);
-	return r;
-}
-
-static void hex_to_bytes(const char *hex, uint8_t *ret_bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		const char two[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-		ret_bytes[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-}
-
-/* Anew when the key or what the store needs of the configuration is another one. */
-static int open_store(struct service *service)
-{
-	struct skm_authenticator *authenticator = &service->authenticator;
-	const struct skm_config *config = service->config;
-	struct skm_store_options options = {
-		.folder = service->options->state_folder,
-		.fallback_folder = service->options->fallback_folder,
-		.ops = &skm_store_ops_system,
-		.key = authenticator->key,
-		.previous_key = service->has_previous_key ? &service->previous_key : NULL,
-		.escrow_public_key = config->mfa.has_escrow_key ? config->mfa.escrow_key : NULL,
-		.free_tries = config->mfa.free_tries,
-	};
-	memcpy(options.machine, authenticator->machine, sizeof(options.machine));
-	hex_to_bytes(authenticator->boot_id, options.boot_id, sizeof(options.boot_id));
-	/* The old one first: it may hold the folder's lock. */
-	authenticator->store = skm_store_free(authenticator->store);
-	return skm_store_new(&options, &authenticator->store);
-}
-
-static void load_key(struct service *service)
-{
-	struct skm_authenticator *authenticator = &service->authenticator;
-	const char *path = service->options->key_path;
-	skm_key_clear(&service->key);
-	skm_key_clear(&service->previous_key);
-	authenticator->key = NULL;
-	service->has_previous_key = skm_key_load_previous(service->options->credentials_folder, path,
-					    &service->previous_key) == 0;
-	int r = skm_key_load(service->options->credentials_folder, path, &service->key);
-	if (r == 0)
-		authenticator->key = &service->key;
-	else if (r == SKM_KEY_ABSENT)
-		skm_log(SKM_SEVERITY_ALERT,
-			"there is no machine key: neither the credential %s nor %s (sekimori-authd --create-key)",
-			SKM_KEY_CREDENTIAL, path);
-	else if (r == SKM_KEY_INVALID)
-		skm_log(SKM_SEVERITY_ALERT,
-			"cannot use the machine key %s: found: other contents, or rights for others; allowed: 64 "
-			"hex digits, root only",
-			path);
-	else
-		skm_log(SKM_SEVERITY_ALERT, "cannot read the machine key %s: %s", path, strerrordesc_np(-r));
-}
-
-static int take_config(struct service *service)
-{
-	struct skm_config *config = NULL;
-	char error[768];
-	if (load_config(service, &config, error, sizeof(error)) != 0) {
-		record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
-			service->options->config_path, "%s; the configuration in force stays", error);
-		return 0;
-	}
-	struct skm_config *old = service->config;
-	service->config = config;
-	service->authenticator.config = config;
-	record_fact(service, SKM_EVENT_POLICY_CHANGED, SKM_OUTCOME_LOGGED, service->options->config_path,
-		"%s -> %s", old->version, config->version);
-	/* The store may point to the old one's escrow key. */
-	int r = open_store(service);
-	(void)skm_config_free(old);
-	skm_stream_set_segment_bytes(service->stream, config->audit.segment_bytes);
-	skm_packet_server_refresh_roles(service->server);
-	return r;
-}
-
-static int refresh(struct service *service)
-{
-	int r = 0;
-	check_clock(service);
-	if (has_changed(service->options->key_path, &service->key_file)) {
-		load_key(service);
-		r = open_store(service);
-	}
-	if (r == 0 && has_changed(service->options->config_path, &service->config_file))
-		r = take_config(service);
-	/* A store that could not be made (memory) is tried again with each request. */
-	if (r == 0 && !service->authenticator.store)
-		r = open_store(service);
-	return r;
-}
 
 /* ---- requests ---- */
 
@@ -357,11 +55,11 @@ static struct skm_peer peer_of(const struct skm_packet_connection *connection)
 
 static int on_request(void *user, struct skm_packet_connection *connection, const uint8_t *packet, size_t len)
 {
-	struct service *service = user;
+	struct skm_service *service = user;
 	struct skm_auth_packet request;
 	if (skm_auth_packet_parse(packet, len, &request) < 0)
 		return send_outcome(connection, SKM_AUTH_BAD_REQUEST);
-	int r = refresh(service);
+	int r = skm_service_refresh(service);
 	if (r < 0) {
 		skm_log(SKM_SEVERITY_ALERT, "cannot answer: %s", strerrordesc_np(-r));
 		return send_outcome(connection, SKM_AUTH_UNAVAILABLE);
@@ -380,16 +78,16 @@ static int on_request(void *user, struct skm_packet_connection *connection, cons
 static int on_idle(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)events;
-	struct service *service = user;
+	struct skm_service *service = user;
 	uint64_t idle_ms = skm_packet_server_idle_ms(service->server);
 	if (idle_ms < service->options->idle_ms) {
 		skm_timer_arm(source, service->options->idle_ms - idle_ms, 0);
 		return 0;
 	}
 	service->options->settle(&service->authenticator);
-	flush_round(service);
-	if (records_waiting(service) > 0)
-		skm_timer_arm(source, LOG_RETRY_MS, 0);
+	skm_service_flush_round(service);
+	if (skm_service_records_waiting(service) > 0)
+		skm_timer_arm(source, SKM_SERVICE_LOG_RETRY_MS, 0);
 	else
 		skm_loop_stop(service->loop);
 	return 0;
@@ -403,11 +101,21 @@ static int on_nothing(struct skm_source *source, uint32_t events, void *user)
 	return 0; /* the round's end does the work */
 }
 
+/* A round that does not end, as with a name service that hangs, is one that this does not come from. */
+static int on_watchdog(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	(void)user;
+	(void)skm_notify("WATCHDOG=1");
+	return 0;
+}
+
 static int on_signal(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
 	(void)events;
-	struct service *service = user;
+	struct skm_service *service = user;
 	struct signalfd_siginfo info;
 	if (read(service->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
@@ -420,14 +128,14 @@ static int on_signal(struct skm_source *source, uint32_t events, void *user)
 
 static int after_round(void *user)
 {
-	struct service *service = user;
-	flush_round(service);
+	struct skm_service *service = user;
+	skm_service_flush_round(service);
 	if (service->is_ending && skm_packet_server_connections(service->server) == 0)
 		skm_loop_stop(service->loop);
 	return 0;
 }
 
-static int open_signals(struct service *service)
+static int open_signals(struct skm_service *service)
 {
 	sigset_t mask;
 	(void)sigemptyset(&mask);
@@ -443,7 +151,7 @@ static int open_signals(struct service *service)
 		service->loop, service->signal_fd, EPOLLIN, on_signal, service, &service->signals);
 }
 
-static int open_timers(struct service *service)
+static int open_timers(struct skm_service *service)
 {
 	int r = skm_loop_add_timer(service->loop, CLOCK_MONOTONIC, on_nothing, service, &service->log_retry);
 	if (r == 0)
@@ -451,16 +159,22 @@ static int open_timers(struct service *service)
 	if (r < 0)
 		return r;
 	skm_timer_arm(service->idle, service->options->idle_ms, 0);
-	service->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (service->clock_fd < 0)
-		return -errno;
-	r = arm_clock_changes(service);
-	return r < 0 ? r
-		     : skm_loop_add_fd(service->loop, service->clock_fd, EPOLLIN, on_clock_change, service,
-			       &service->clock_changes);
+	return skm_service_open_clock(service);
 }
 
-static int open_server(struct service *service, int *listen_fd)
+/* Half the time that systemd gives: one timer that comes late is no hang. */
+static int open_watchdog(struct skm_service *service)
+{
+	uint64_t every_ms = skm_notify_watchdog_usec() / 2000;
+	if (every_ms == 0)
+		return 0;
+	int r = skm_loop_add_timer(service->loop, CLOCK_MONOTONIC, on_watchdog, service, &service->watchdog);
+	if (r == 0)
+		skm_timer_arm(service->watchdog, every_ms, every_ms);
+	return r;
+}
+
+static int open_server(struct skm_service *service, int *listen_fd)
 {
 	const struct skm_packet_options options = {
 		.patience_ms = SKM_SERVICE_PATIENCE_MS,
@@ -481,7 +195,7 @@ static int open_server(struct service *service, int *listen_fd)
 
 /* Without a machine-id the records of this machine cannot be told from those of another: they do not open,
  * and each login says so. */
-static int identify_machine(struct service *service)
+static int identify_machine(struct skm_service *service)
 {
 	struct skm_authenticator *authenticator = &service->authenticator;
 	int r = skm_machine_id_read(service->options->machine_id_path, authenticator->machine);
@@ -491,35 +205,23 @@ static int identify_machine(struct service *service)
 	return skm_boot_id_read(authenticator->boot_id);
 }
 
-/* The stream comes before everything that may have something to record. */
-static int start(struct service *service, int *listen_fd)
+static int start(struct skm_service *service, int *listen_fd)
 {
-	const struct skm_service_options *options = service->options;
-	struct skm_config *config = NULL;
-	char error[768] = "";
-	struct skm_timestamp now;
+	char error[768];
 	int r = identify_machine(service);
+	if (r == 0)
+		r = skm_service_load_files(service, error, sizeof(error));
 	if (r < 0)
 		return r;
-	(void)has_changed(options->config_path, &service->config_file);
-	if (load_config(service, &config, error, sizeof(error)) != 0)
-		r = skm_config_default(&config);
+	skm_service_begin_clock(service);
+	r = skm_service_open_stream(service);
 	if (r < 0)
 		return r;
-	service->config = config;
-	service->authenticator.config = config;
-	(void)has_changed(options->key_path, &service->key_file);
-	load_key(service);
-	options->clock.now(options->clock.user, &now);
-	service->clock_offset_usec = now.realtime_usec - (int64_t)now.boottime_usec;
-	r = skm_stream_new(options->log_folder, config->audit.segment_bytes, &service->stream);
-	if (r < 0)
-		return r;
-	skm_stream_set_stamp(service->stream, stamp, service);
 	if (error[0])
-		record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, options->config_path,
+		skm_service_record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
+			service->options->config_path,
 			"%s; the defaults are in force: a second factor is required of everybody", error);
-	r = open_store(service);
+	r = skm_service_open_store(service);
 	if (r == 0)
 		r = skm_loop_new(&service->loop);
 	if (r == 0)
@@ -527,20 +229,22 @@ static int start(struct service *service, int *listen_fd)
 	if (r == 0)
 		r = open_timers(service);
 	if (r == 0)
+		r = open_watchdog(service);
+	if (r == 0)
 		r = open_server(service, listen_fd);
 	if (r == 0)
 		skm_loop_set_after_round(service->loop, after_round, service);
 	return r;
 }
 
-static void take_down(struct service *service)
+static void take_down(struct skm_service *service)
 {
 	if (service->stream) {
-		flush_round(service);
-		if (records_waiting(service) > 0)
+		skm_service_flush_round(service);
+		if (skm_service_records_waiting(service) > 0)
 			skm_log(SKM_SEVERITY_ALERT,
 				"%" PRIu64 " audit records are lost: they could not be stored",
-				records_waiting(service));
+				skm_service_records_waiting(service));
 	}
 	service->server = skm_packet_server_free(service->server);
 	service->authenticator.store = skm_store_free(service->authenticator.store);
@@ -569,11 +273,11 @@ void skm_service_options_default(struct skm_service_options *ret_options)
 
 int skm_service_run(const struct skm_service_options *options, int *listen_fd)
 {
-	struct service service = {.options = options, .signal_fd = -1, .clock_fd = -1};
+	struct skm_service service = {.options = options, .signal_fd = -1, .clock_fd = -1};
 	service.authenticator.users = skm_users_system();
 	service.authenticator.clock = options->clock;
-	service.authenticator.record = on_record;
-	service.authenticator.flush = on_flush;
+	service.authenticator.record = skm_service_on_record;
+	service.authenticator.flush = skm_service_on_flush;
 	service.authenticator.user = &service;
 	int r = start(&service, listen_fd);
 	if (r == 0) {

@@ -33,7 +33,8 @@ struct skm_service_options {
 void skm_service_options_default(struct skm_service_options *ret_options);
 
 /* Serves the listening socket, which it takes over, until SIGTERM or SIGINT (whoever is connected is still
- * answered), or until it has been idle and all its records are stored. libsodium must have been started. 0 or
+ * answered), or until it has been idle and all its records are stored. Says WATCHDOG=1 to systemd, where that
+ * asks for it, from the loop. libsodium must have been started. 0 or
  * -errno. */
 SKM_NODISCARD int skm_service_run(const struct skm_service_options *options, int *listen_fd);
 

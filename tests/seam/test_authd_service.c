@@ -75,6 +75,8 @@ static int fake_answer(struct skm_authenticator *authenticator, const struct skm
 	shared->require = authenticator->config->mfa.require;
 	if (request->code == SKM_AUTH_DISABLE)
 		return -EIO;
+	while (request->code == SKM_AUTH_UNLOCK)
+		(void)pause(); /* hangs */
 	if (request->code == SKM_AUTH_VERIFY) {
 		struct skm_record record;
 		skm_record_init(&record, SKM_EVENT_AGENT_START);
@@ -526,6 +528,42 @@ Test(service, what_is_no_machine_id)
 	start(0); /* it serves all the same: the answer is the authenticator's */
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
 	stop();
+}
+
+/* ---- the manager ---- */
+
+/* The next word to it, "" when none comes in that time. */
+static const char *word(int fd, int timeout_ms)
+{
+	static char text[32];
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	ssize_t n = poll(&poll_fd, 1, timeout_ms) == 1 ? recv(fd, text, sizeof(text) - 1, 0) : 0;
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+Test(service, the_watchdog_hears_from_a_service_that_waits_and_not_from_one_that_hangs)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", f.folder);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	(void)setenv("WATCHDOG_USEC", "20000", 1);
+	start(0);
+	cr_expect_str_eq(word(fd, 10000), "READY=1");
+	for (unsigned i = 0; i < 3; i++)
+		cr_expect_str_eq(word(fd, 10000), "WATCHDOG=1");
+	int hung = connect_now();
+	send_request(hung, SKM_AUTH_UNLOCK);
+	while (f.shared->requests == 0)
+		(void)word(fd, 10000);
+	while (*word(fd, 500)) /* those that were sent before */
+		;
+	cr_expect_str_empty(word(fd, 100), "it hangs, and says that it does not");
+	(void)kill(f.pid, SIGKILL);
+	(void)waitpid(f.pid, NULL, 0);
+	(void)close(hung);
 }
 
 /* ---- the clock ---- */
