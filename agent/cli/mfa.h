@@ -43,8 +43,9 @@ struct skm_mfa_options {
 	bool has_parameters;		      /* one of them was given */
 	enum skm_qr_style qr;
 	bool has_qr, prints_uri, skips_confirm;
-	const char *png;	       /* NULL = none */
-	const char *uri_text, *base32; /* of import, NULL = not given */
+	const char *png;		    /* NULL = none */
+	const char *uri_text, *base32;	    /* of import, NULL = not given */
+	const struct skm_otpauth *imported; /* what they say */
 	bool says_yes, goes_unrecorded, requires_all, requires_enrolled;
 	const char *groups[SKM_MFA_GROUPS_MAX];
 	size_t group_count;

@@ -239,6 +239,18 @@ int skm_verb_mfa_substitute(struct skm_cli *cli, int argc, char **argv)
 
 /* ---- disable ---- */
 
+static void write_removal(
+	struct skm_auth_writer *request, const struct skm_mfa_options *options, const char *code)
+{
+	skm_auth_write_begin(request, SKM_AUTH_DISABLE);
+	skm_auth_write_text(request, SKM_AUTH_TAG_USER, options->user);
+	if (code)
+		skm_auth_write_bytes(request, SKM_AUTH_TAG_ANSWER, code, strlen(code));
+	skm_auth_write_text(request, SKM_AUTH_TAG_REASON, options->reason);
+	if (options->token)
+		skm_auth_write_number(request, SKM_AUTH_TAG_TOKEN, options->token);
+}
+
 static int remove_factor(const struct skm_cli *cli, struct skm_mfa_options *options)
 {
 	struct skm_mfa_answer answer;
@@ -247,11 +259,7 @@ static int remove_factor(const struct skm_cli *cli, struct skm_mfa_options *opti
 		r = skm_mfa_need(cli, options->reason[0], "--reason TEXT");
 	if (r != 0)
 		return r;
-	struct skm_auth_writer request;
-	write_request(&request, SKM_AUTH_DISABLE, options);
-	if (options->token)
-		skm_auth_write_number(&request, SKM_AUTH_TAG_TOKEN, options->token);
-	r = skm_mfa_do(cli, options, &request, &answer);
+	r = skm_mfa_do_proved(cli, options, write_removal, &answer);
 	if (r != 0)
 		return r;
 	return done(cli, options->user,

@@ -98,24 +98,30 @@ static int take_secret(const struct skm_cli *cli, const struct skm_mfa_options *
 	return r;
 }
 
-static int import(
-	const struct skm_cli *cli, const struct skm_mfa_options *options, const struct skm_otpauth *otpauth)
+static void write_import(
+	struct skm_auth_writer *request, const struct skm_mfa_options *options, const char *code)
 {
+	const struct skm_otpauth *otpauth = options->imported;
 	const struct skm_otp_parameters *parameters = &otpauth->parameters;
-	struct skm_mfa_answer answer;
-	struct skm_auth_writer request;
-	skm_auth_write_begin(&request, SKM_AUTH_IMPORT);
-	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, options->user);
-	skm_auth_write_text(&request, SKM_AUTH_TAG_LABEL, options->label);
-	skm_auth_write_bytes(&request, SKM_AUTH_TAG_SECRET, otpauth->secret, otpauth->secret_len);
-	skm_auth_write_number(&request, SKM_AUTH_TAG_TYPE, parameters->type);
-	skm_auth_write_number(&request, SKM_AUTH_TAG_ALGORITHM, parameters->algorithm);
-	skm_auth_write_number(&request, SKM_AUTH_TAG_DIGITS, parameters->digits);
+	skm_auth_write_begin(request, SKM_AUTH_IMPORT);
+	skm_auth_write_text(request, SKM_AUTH_TAG_USER, options->user);
+	if (code)
+		skm_auth_write_bytes(request, SKM_AUTH_TAG_ANSWER, code, strlen(code));
+	skm_auth_write_text(request, SKM_AUTH_TAG_LABEL, options->label);
+	skm_auth_write_bytes(request, SKM_AUTH_TAG_SECRET, otpauth->secret, otpauth->secret_len);
+	skm_auth_write_number(request, SKM_AUTH_TAG_TYPE, parameters->type);
+	skm_auth_write_number(request, SKM_AUTH_TAG_ALGORITHM, parameters->algorithm);
+	skm_auth_write_number(request, SKM_AUTH_TAG_DIGITS, parameters->digits);
 	if (parameters->type == SKM_OTP_TOTP)
-		skm_auth_write_number(&request, SKM_AUTH_TAG_PERIOD, parameters->period_sec);
+		skm_auth_write_number(request, SKM_AUTH_TAG_PERIOD, parameters->period_sec);
 	else
-		skm_auth_write_number(&request, SKM_AUTH_TAG_COUNTER, otpauth->counter);
-	int r = skm_mfa_do(cli, options, &request, &answer);
+		skm_auth_write_number(request, SKM_AUTH_TAG_COUNTER, otpauth->counter);
+}
+
+static int import(const struct skm_cli *cli, const struct skm_mfa_options *options)
+{
+	struct skm_mfa_answer answer;
+	int r = skm_mfa_do_proved(cli, options, write_import, &answer);
 	if (r == 0 && cli->json) {
 		char buf[2 * SKM_AUTH_PACKET_MAX];
 		struct skm_json json;
@@ -167,8 +173,9 @@ int skm_verb_mfa_import(struct skm_cli *cli, int argc, char **argv)
 	if (r == 0)
 		r = options.uri_text ? take_uri(cli, &options, text, &otpauth)
 				     : take_secret(cli, &options, text, &otpauth);
+	options.imported = &otpauth;
 	if (r == 0)
-		r = import(cli, &options, &otpauth);
+		r = import(cli, &options);
 	explicit_bzero(text, sizeof(text));
 	explicit_bzero(&otpauth, sizeof(otpauth));
 	return r;

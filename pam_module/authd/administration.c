@@ -50,10 +50,15 @@ enum skm_auth_outcome skm_act_end(struct skm_inquiry *inquiry, int result)
 	return result == SKM_STORE_WRONG_KEY ? SKM_AUTH_WRONG_KEY : SKM_AUTH_UNAVAILABLE;
 }
 
+bool skm_act_is_on_own_factor(const struct skm_inquiry *inquiry, const struct skm_subject *subject)
+{
+	return inquiry->peer->uid != 0 && skm_inquiry_is_self(inquiry, subject->uid);
+}
+
 bool skm_act_is_proved(struct skm_inquiry *inquiry, struct skm_subject *subject, int *ret_result)
 {
 	struct skm_attempt attempt;
-	if (inquiry->peer->is_admin)
+	if (inquiry->peer->is_admin && !skm_act_is_on_own_factor(inquiry, subject))
 		return true;
 	if (!inquiry->request->field[SKM_AUTH_TAG_ANSWER]) {
 		*ret_result = skm_inquiry_reply_prompt(inquiry, subject);
@@ -110,14 +115,19 @@ static int disable(struct skm_inquiry *inquiry, struct skm_subject *subject)
 	uint64_t id = skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_TOKEN, 0);
 	bool is_only_one =
 		subject->load == 0 && subject->person.token_count == 1 && subject->person.tokens[0].id == id;
+	int r = 0;
 	if (subject->load == SKM_STORE_ABSENT)
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNENROLLED);
+	if (subject->load != 0 && skm_act_is_on_own_factor(inquiry, subject))
+		return skm_inquiry_deny(inquiry, "one's own record that no code can be compared with");
+	if (!skm_act_is_proved(inquiry, subject, &r))
+		return r;
 	if (id != 0 && !is_only_one)
 		return remove_token(inquiry, subject, id);
 	if (!skm_act_begin(inquiry, SKM_EVENT_MFA_DISABLED, "the whole record is removed (%s)",
 		    skm_subject_state_word(subject)))
 		return skm_inquiry_reply(inquiry, SKM_AUTH_UNAVAILABLE);
-	int r = skm_store_remove(inquiry->authenticator->store, subject->uid);
+	r = skm_store_remove(inquiry->authenticator->store, subject->uid);
 	return skm_inquiry_reply(inquiry, skm_act_end(inquiry, r));
 }
 

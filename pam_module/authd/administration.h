@@ -2,7 +2,8 @@
 /* What `sekimori mfa …` asks. Rights:
  *
  *   root                   SWITCH
- *   sekimori-admin, root   everything else, but never SUBSTITUTE or UNLOCK for themselves
+ *   sekimori-admin, root   everything else, but never SUBSTITUTE or UNLOCK for themselves; an administrator
+ * who is not root does to their own factor only what a person may, or DISABLE and IMPORT with a code of it
  *   sekimori-helpdesk      LIST, STATUS; SUBSTITUTE and UNLOCK for somebody else
  *   the other roles        LIST, STATUS
  *   a person for themselves  STATUS; ENROL of a first token where mfa.self_enrol allows it; RESYNC; with a
@@ -34,6 +35,10 @@ bool skm_act_begin(struct skm_inquiry *inquiry, enum skm_event event, const char
 	SKM_PRINTF(3, 4);
 /* What a change's result means; a failure is recorded, since the record before says otherwise. */
 enum skm_auth_outcome skm_act_end(struct skm_inquiry *inquiry, int result);
+/* Is it the peer's own factor, and the peer not root? Then a role is no right: what runs in an
+ * administrator's session would otherwise give itself a token and pass sudo(8) with it. Root, through sudo,
+ * has shown a code. */
+bool skm_act_is_on_own_factor(const struct skm_inquiry *inquiry, const struct skm_subject *subject);
 /* The code that a person has to show for a change of their own. True: shown, or not needed. False: answered,
  * with *ret_result. */
 bool skm_act_is_proved(struct skm_inquiry *inquiry, struct skm_subject *subject, int *ret_result);

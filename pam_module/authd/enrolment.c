@@ -317,6 +317,9 @@ int skm_token_import(struct skm_inquiry *inquiry, struct skm_subject *subject)
 		outcome = SKM_AUTH_BAD_REQUEST;
 	if (outcome != SKM_AUTH_OK)
 		return skm_inquiry_reply(inquiry, outcome);
+	int r = 0;
+	if (subject->load == 0 && !skm_act_is_proved(inquiry, subject, &r))
+		return r;
 	memcpy(token.secret, request->field[SKM_AUTH_TAG_SECRET], len);
 	token.secret_len = (uint8_t)len;
 	/* Tokens are imported by the hundred; codes that nobody prints help nobody. */

@@ -207,7 +207,7 @@ static int identify_machine(struct skm_service *service)
 
 static int start(struct skm_service *service, int *listen_fd)
 {
-	char error[768];
+	char error[768] = "";
 	int r = identify_machine(service);
 	if (r == 0)
 		r = skm_service_load_files(service, error, sizeof(error));

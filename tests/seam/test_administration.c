@@ -123,10 +123,41 @@ Test(administration, a_reason_is_asked_for_and_kept)
 		long_reason[255] = 'r';
 		cr_expect_eq(strlen(people.records[0].auth.reason), 255);
 	}
+}
+
+/* What runs in the session of an administrator has the role, and may have the password. */
+Test(administration, an_administrators_own_factor_takes_a_code_like_anybodys)
+{
+	char code[16], path[200];
+	struct people_request request = {
+		.user = "erin", .label = "mine", .secret = PEOPLE_SECRET, .secret_len = 32};
+	static const enum skm_auth_operation operations[] = {
+		SKM_AUTH_ENROL_BEGIN, SKM_AUTH_IMPORT, SKM_AUTH_RECOVERY, SKM_AUTH_DISABLE};
+	cr_expect_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_OK,
+		"there is nothing to protect yet");
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(operations); i++) {
+		request.answer = NULL;
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i], &request), SKM_AUTH_PROMPT,
+			"%zu", i);
+		request.answer = people_wrong_code(&people, code);
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i], &request), SKM_AUTH_WRONG,
+			"%zu", i);
+		request.answer = people_code(&people, 0, code);
+		cr_expect_eq(people_ask(&people, people_peer(ERIN), operations[i], &request), SKM_AUTH_OK,
+			"%zu", i);
+		people_advance(&people, 60);
+	}
 	people_enrol(&people, "erin");
-	cr_expect_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_DISABLE,
-			     &(struct people_request){.user = "erin"}),
-		SKM_AUTH_OK, "of one's own");
+	request.answer = NULL;
+	cr_expect_eq(people_ask(&people, people_sudo(ERIN), SKM_AUTH_IMPORT, &request), SKM_AUTH_OK,
+		"sudo has asked for a code");
+	(void)snprintf(path, sizeof(path), "%s/1004.person", people.state_folder);
+	cr_assert_eq(truncate(path, 3), 0);
+	cr_expect_eq(people_ask(&people, people_peer(ERIN), SKM_AUTH_DISABLE, &request), SKM_AUTH_DENIED,
+		"damage is no code");
+	cr_expect_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_DISABLE,
+			     &(struct people_request){.user = "erin", .reason = "damaged"}),
+		SKM_AUTH_OK);
 }
 
 Test(administration, who_for_whom_and_why_is_on_record)
@@ -349,8 +380,8 @@ Test(administration, the_switch_of_the_login_is_on_record_with_who_and_what)
 	static const enum skm_event events[] = {SKM_EVENT_MFA_LOGIN_OFF, SKM_EVENT_MFA_LOGIN_ON};
 	for (unsigned is_on = 0; is_on < 2; is_on++) {
 		people_forget(&people);
-		cr_assert_eq(
-			switch_login(people_sudo(BOB), is_on ? SKM_AUTH_FLAG_LOGIN_ON : 0, PROFILES), SKM_AUTH_OK);
+		cr_assert_eq(switch_login(people_sudo(BOB), is_on ? SKM_AUTH_FLAG_LOGIN_ON : 0, PROFILES),
+			SKM_AUTH_OK);
 		const struct skm_record *record = people_only(&people, events[is_on]);
 		cr_assert_not_null(record);
 		cr_assert_eq(people.record_count, 1);

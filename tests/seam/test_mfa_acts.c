@@ -66,6 +66,16 @@ Test(mfa_acts, no_service_is_told_and_is_no_answer)
 
 /* ---- acts ---- */
 
+static void expect_removal(size_t request, const char *code)
+{
+	mfa_expect_operation(request, SKM_AUTH_DISABLE);
+	mfa_expect_text(request, SKM_AUTH_TAG_USER, "erin");
+	mfa_expect_text(request, SKM_AUTH_TAG_REASON, "new");
+	cr_expect_eq(mfa_requests[request].field[SKM_AUTH_TAG_ANSWER] != NULL, *code != '\0');
+	if (*code)
+		mfa_expect_bytes(request, SKM_AUTH_TAG_ANSWER, code, strlen(code));
+}
+
 Test(mfa_acts, acts_carry_what_they_need)
 {
 	(void)mfa_answer(SKM_AUTH_OK);
@@ -87,6 +97,13 @@ Test(mfa_acts, acts_carry_what_they_need)
 	mfa_expect_text(0, SKM_AUTH_TAG_REASON, "退職");
 	mfa_expect_number(0, SKM_AUTH_TAG_TOKEN, UINT64_MAX);
 	mfa_prints("登録をすべて削除しました");
+
+	/* Of one's own factor, a code of it. */
+	(void)mfa_answer(SKM_AUTH_PROMPT);
+	(void)mfa_answer(SKM_AUTH_OK);
+	cr_expect_eq(mfa_run(skm_verb_mfa_disable, "123456\n", "--user erin --reason new"), SKM_EXIT_YES);
+	expect_removal(0, "");
+	expect_removal(1, "123456");
 
 	(void)mfa_answer(SKM_AUTH_OK);
 	cr_expect_eq(mfa_run(skm_verb_mfa_resync, "123456\n654321\n", "--user sato"), SKM_EXIT_YES);
@@ -161,6 +178,18 @@ Test(mfa_acts, import_takes_secrets_and_uris_also_from_stdin)
 		mfa_expect_number(0, SKM_AUTH_TAG_COUNTER, 7);
 		mfa_expect_number(0, SKM_AUTH_TAG_PERIOD, UINT64_MAX);
 	}
+}
+
+Test(mfa_acts, import_for_oneself_is_proved_by_the_line_that_follows)
+{
+	(void)mfa_answer(SKM_AUTH_PROMPT);
+	mfa_answer_text(SKM_AUTH_OK, "");
+	cr_expect_eq(mfa_run(skm_verb_mfa_import, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n654321\n",
+			     "--user erin --secret -"),
+		SKM_EXIT_YES, "%s", mfa_err);
+	mfa_expect_operation(1, SKM_AUTH_IMPORT);
+	mfa_expect_bytes(1, SKM_AUTH_TAG_SECRET, "12345678901234567890", 20);
+	mfa_expect_bytes(1, SKM_AUTH_TAG_ANSWER, "654321", 6);
 }
 
 Test(mfa_acts, import_tells_what_is_wrong_without_repeating_the_secret)
