@@ -6,25 +6,19 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
+#include "live_authd.h"
 #include "otp_code.h"
+#include "sekimori/auth.h"
 #include "sekimori/otp.h"
-#include "sekimori/packet_server.h"
-#include "service.h"
-#include "tmpdir.h"
 
 #define RUNS 100
 #define RUNS_OF_GUESSES 20
 #define SESSIONS_MAX 256
 #define FREE_TRIES 5
-#define NOW_SEC INT64_C(1795000000)
 #define PATIENCE_MS 30000
 
 struct session {
@@ -35,50 +29,13 @@ struct session {
 };
 
 static struct {
-	char folder[TMPDIR_BYTES];
-	char socket[96];
-	int64_t *now_sec; /* shared with the service */
+	struct live_authd authd;
 	char name[257];
 	struct skm_otpauth otpauth;
 	char recovery[SKM_AUTH_PACKET_MAX];
-	pid_t pid;
 	pthread_barrier_t barrier;
 	struct session sessions[SESSIONS_MAX];
 } f;
-
-/* ---- the service ---- */
-
-static void fake_now(void *user, struct skm_timestamp *ret_now)
-{
-	(void)user;
-	uint64_t usec = (uint64_t)*f.now_sec * SKM_USEC_PER_SEC;
-	*ret_now = (struct skm_timestamp){
-		.realtime_usec = (int64_t)usec, .boottime_usec = usec, .monotonic_usec = usec};
-}
-
-static _Noreturn void serve(int listen_fd)
-{
-	static char paths[6][96];
-	static const char *const names[] = {"conf", "log", "machine-id", "state", "fallback", "key"};
-	struct skm_service_options options;
-	skm_service_options_default(&options);
-	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++)
-		(void)snprintf(paths[i], sizeof(paths[i]), "%s/%s", f.folder, names[i]);
-	options.config_path = paths[0];
-	options.log_folder = paths[1];
-	options.machine_id_path = paths[2];
-	options.state_folder = paths[3];
-	options.fallback_folder = paths[4];
-	options.key_path = paths[5];
-	options.idle_ms = 0;
-	options.clock = (struct skm_clock){.now = fake_now};
-	options.answer = skm_authenticator_answer;
-	options.settle = skm_authenticator_settle;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!freopen("/dev/null", "w", stderr) || skm_seal_start() < 0 || skm_key_create(paths[5]) < 0)
-		_exit(10);
-	_exit(skm_service_run(&options, &listen_fd) == 0 ? 0 : 11);
-}
 
 /* ---- asking ---- */
 
@@ -99,7 +56,7 @@ static void verify(struct session *session)
 	skm_auth_write_text(&request, SKM_AUTH_TAG_SERVICE, "race");
 	skm_auth_write_bytes(&request, SKM_AUTH_TAG_ANSWER, session->answer, strlen(session->answer));
 	session->outcome = -1;
-	session->result = skm_auth_ask(f.socket, &request, &budget_ms, take_outcome, session);
+	session->result = skm_auth_ask(f.authd.socket, &request, &budget_ms, take_outcome, session);
 }
 
 static void *run_session(void *user)
@@ -146,7 +103,7 @@ static const char *right_code(char ret_code[16])
 {
 	(void)snprintf(ret_code, 16, "%06u",
 		skm_otp_code(SKM_OTP_SHA256, f.otpauth.secret, f.otpauth.secret_len,
-			skm_otp_step(*f.now_sec, 30), 6));
+			skm_otp_step(*f.authd.now_sec, 30), 6));
 	return ret_code;
 }
 
@@ -178,54 +135,28 @@ static void enrol(void)
 	uint32_t budget_ms = PATIENCE_MS;
 	skm_auth_write_begin(&request, SKM_AUTH_ENROL_BEGIN);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, f.name);
-	cr_assert_eq(skm_auth_ask(f.socket, &request, &budget_ms, take_text, NULL), 0);
+	cr_assert_eq(skm_auth_ask(f.authd.socket, &request, &budget_ms, take_text, NULL), 0);
 	cr_assert_eq(skm_otpauth_parse(begun.text, &f.otpauth), 0);
 	skm_auth_write_begin(&request, SKM_AUTH_ENROL_FINISH);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, f.name);
 	skm_auth_write_bytes(&request, SKM_AUTH_TAG_ANSWER, right_code(code), 6);
 	skm_auth_write_bytes(&request, SKM_AUTH_TAG_TICKET, begun.ticket, begun.ticket_len);
-	cr_assert_eq(skm_auth_ask(f.socket, &request, &budget_ms, take_text, NULL), 0);
+	cr_assert_eq(skm_auth_ask(f.authd.socket, &request, &budget_ms, take_text, NULL), 0);
 	(void)snprintf(f.recovery, sizeof(f.recovery), "%s", begun.text);
 }
 
 static void setup(void)
 {
 	const struct passwd *self = getpwuid(geteuid());
-	int listen_fd = -1;
-	char path[96];
 	cr_assert_not_null(self);
 	(void)snprintf(f.name, sizeof(f.name), "%s", self->pw_name);
-	/* In memory where there is such a place: what is raced is not the disk, and a run is thousands of
-	 * syncs. */
-	(void)snprintf(f.folder, sizeof(f.folder), "/dev/shm/sekimori-test-XXXXXX");
-	if (!mkdtemp(f.folder))
-		tmpdir_make(f.folder);
-	(void)snprintf(f.socket, sizeof(f.socket), "%s/auth", f.folder);
-	tmpdir_write(f.folder, "", "conf");
-	tmpdir_write(f.folder, "0123456789abcdef0123456789abcdef\n", "machine-id");
-	(void)snprintf(path, sizeof(path), "%s/log", f.folder);
-	cr_assert_eq(mkdir(path, 0750), 0);
-	(void)snprintf(path, sizeof(path), "%s/state", f.folder);
-	cr_assert_eq(mkdir(path, 0700), 0);
-	f.now_sec = mmap(NULL, sizeof(*f.now_sec), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert(f.now_sec != MAP_FAILED);
-	*f.now_sec = NOW_SEC;
-	cr_assert_eq(skm_packet_listen(f.socket, &listen_fd), 0);
-	f.pid = fork();
-	cr_assert_geq(f.pid, 0);
-	if (f.pid == 0)
-		serve(listen_fd);
-	(void)close(listen_fd);
+	live_authd_start(&f.authd);
 	enrol();
 }
 
 static void teardown(void)
 {
-	int status = -1;
-	(void)kill(f.pid, SIGTERM);
-	cr_expect_eq(waitpid(f.pid, &status, 0), f.pid);
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", (unsigned)status);
-	tmpdir_remove(f.folder);
+	live_authd_stop(&f.authd);
 }
 
 TestSuite(race, .init = setup, .fini = teardown, .timeout = 280);
@@ -239,7 +170,7 @@ Test(race, one_right_code_is_accepted_once)
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(crowds); i++) {
 		for (unsigned run = 0; run < RUNS; run++) {
 			char code[16];
-			*f.now_sec += 30;
+			*f.authd.now_sec += 30;
 			give_to_all(crowds[i], right_code(code));
 			race(crowds[i]);
 			cr_assert_eq(count(crowds[i], SKM_AUTH_OK), 1, "%zu sessions, run %u: %u accepted",
@@ -271,11 +202,11 @@ Test(race, no_more_guesses_are_compared_than_may_be)
 	size_t sessions = SESSIONS_MAX;
 	for (unsigned run = 0; run < RUNS_OF_GUESSES; run++) {
 		char code[16];
-		*f.now_sec += (int64_t)24 * 3600; /* all waits are over, and a success forgives */
+		*f.authd.now_sec += (int64_t)24 * 3600; /* all waits are over, and a success forgives */
 		give_to_all(1, right_code(code));
 		verify(&f.sessions[0]);
 		cr_assert_eq(f.sessions[0].outcome, SKM_AUTH_OK);
-		*f.now_sec += 30;
+		*f.authd.now_sec += 30;
 		(void)right_code(code);
 		for (size_t i = 0; i < sessions; i++)
 			(void)snprintf(f.sessions[i].answer, sizeof(f.sessions[i].answer), "%06zu", i);
