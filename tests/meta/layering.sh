@@ -76,8 +76,8 @@ done
 # Only the composition roots know all modules.
 for file in pam_module/authd/*.c; do
     case $file in
-        */service.c | */main.c | */key_commands.c | */machine_id.c) ;;
-        *) if grep -qE '^#include "(service|key_commands)\.h"' "$file"; then fail "$file looks upward to service.h"; fi ;;
+        */service.c | */service_files.c | */service_records.c | */main.c | */key_commands.c | */machine_id.c) ;;
+        *) if grep -qE '^#include "(service|service_internal|key_commands)\.h"' "$file"; then fail "$file looks upward to service.h"; fi ;;
     esac
 done
 for file in agent/daemon/*.c; do
