@@ -120,6 +120,18 @@ begin sha256 --algorithm sha512
 code sha256 >&3
 end 1 "an app that knows no SHA-512"
 says "an app that knows no SHA-512" "--algorithm sha256"
+begin digits --digits 8
+code sha256 >&3
+end 1 "an app that shows six digits"
+says "an app that shows six digits" "Your app ignored the number of digits (8). Enrol again with --digits 6."
+begin period --period 60
+code sha256 >&3
+end 1 "an app that counts in 30 s"
+says "an app that counts in 30 s" "Your app ignored the period (60 s). Enrol again with --period 30."
+begin ninety
+code sha256 "$(date -d '90 seconds ago' '+%Y-%m-%d %H:%M:%S %z')" >&3
+end 1 "a phone whose clock is behind"
+says "a phone whose clock is behind" " s behind this terminal's"
 begin clock
 code sha256 "$(date -d '10 minutes' '+%Y-%m-%d %H:%M:%S %z')" >&3
 end 1 "a phone whose clock is ahead"
@@ -130,7 +142,9 @@ begin right --label "my phone"
 {
     echo 12345
     echo 000000
-    code sha256
+    # As a Japanese keyboard may give it: full-width, with a blank and a hyphen.
+    code sha256 | sed 's/^\(...\)\(.\)/\1　\2－/
+        s/0/０/g; s/1/１/g; s/2/２/g; s/3/３/g; s/4/４/g; s/5/５/g; s/6/６/g; s/7/７/g; s/8/８/g; s/9/９/g'
 } >&3
 end 0 "a right code"
 prints "a right code" '"enrolled":true,"recovery_codes":["'
