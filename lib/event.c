@@ -59,7 +59,8 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(MFA_UNLOCKED, NOTICE, "認証の一時停止の解除", "authentication unlocked"),
 	EVENT(MFA_RECOVERY, NOTICE, "代用コード一式の再発行", "recovery codes issued"),
 	EVENT(MFA_RESYNCED, NOTICE, "トークンの再同期", "token resynchronised"),
-	EVENT(MFA_LOGIN_ON, NOTICE, "ログイン時の多要素認証の有効化", "login made to ask for a second factor"),
+	EVENT(MFA_LOGIN_ON, NOTICE, "ログイン時の多要素認証の有効化",
+		"login made to ask for a second factor"),
 	/* For everybody at once, which is more than any person's removal. */
 	EVENT(MFA_LOGIN_OFF, ALERT, "ログイン時の多要素認証の無効化",
 		"login made to ask for no second factor"),

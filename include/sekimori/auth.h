@@ -39,9 +39,9 @@ enum skm_auth_operation {
 	SKM_AUTH_RESYNC = 23,	/* USER, ANSWER, ANSWER2 (two codes that follow each other) */
 	SKM_AUTH_IMPORT = 24,	/* USER, SECRET, token parameters, LABEL: a token with a given secret */
 	SKM_AUTH_SUBSTITUTE = 25, /* USER, REASON, DAYS -> TEXT: one dated substitute code, UNTIL */
-	SKM_AUTH_SWITCH = 26,	  /* TEXT (the PAM profiles), FLAGS (LOGIN_ON or not; FAILED), USER (whose code
-				     opened the way), REASON: the machine's login is about to be switched. OK =
-				     that is on record; the switching itself is the caller's */
+	SKM_AUTH_SWITCH = 26, /* TEXT (the PAM profiles), FLAGS (LOGIN_ON or not; FAILED), USER (whose code
+				 opened the way), REASON: the machine's login is about to be switched. OK =
+				 that is on record; the switching itself is the caller's */
 };
 
 enum skm_auth_outcome {

@@ -52,7 +52,7 @@ enum skm_event {
 	SKM_EVENT_MFA_RESYNCED,
 	SKM_EVENT_MFA_LOGIN_ON,	 /* the machine's login was made to ask for a code */
 	SKM_EVENT_MFA_LOGIN_OFF, /* it was made to ask for none any more */
-	SKM_EVENT_CLOCK_JUMP, /* the wall clock moved against the boot clock; detail says how far */
+	SKM_EVENT_CLOCK_JUMP,	 /* the wall clock moved against the boot clock; detail says how far */
 	SKM_EVENT_COUNT_,
 };
 
