@@ -71,11 +71,22 @@ static int begin_call(pam_handle_t *pamh, int flags, int argc, const char **argv
 	return PAM_SUCCESS;
 }
 
+/* lightdm-gtk-greeter puts "Your password is incorrect" in the place of an error, of which the person would
+ * learn that the wrong thing was wrong; a piece of information it leaves standing until the next answer
+ * (authentication_complete_cb: have_pam_error). */
+static bool keeps_only_information(pam_handle_t *pamh)
+{
+	const char *service = item_of(pamh, PAM_SERVICE);
+	return service && strcmp(service, "lightdm") == 0;
+}
+
 static void tell(const struct call *call, int style, enum skm_auth_text text,
 	const struct skm_auth_text_values *values)
 {
 	if (call->is_silent)
 		return;
+	if (style == PAM_ERROR_MSG && keeps_only_information(call->pamh))
+		style = PAM_TEXT_INFO;
 	char line[TEXT_BYTES];
 	skm_auth_text_format(text, call->language, values, line, sizeof(line));
 	skm_pam_tell_person(call->pamh, style, line);

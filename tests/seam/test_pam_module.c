@@ -105,6 +105,14 @@ Test(pam_module, every_outcome)
 	}
 }
 
+/* Its GTK greeter writes "Your password is incorrect" over what was sent as an error. */
+Test(pam_module, lightdm_is_told_by_information)
+{
+	scene.service = "lightdm";
+	fake_authd_say(&scene.orders.verify, SKM_AUTH_WRONG);
+	expect(PAM_AUTH_ERR, JA_PROMPT "[info] 確認コードが違います。\n", 1);
+}
+
 /* Alone in its stack, PAM_IGNORE is no permission; beside one that permits, it does not hinder. */
 #define PERMITTED "auth required STUB ask=secret\nauth required SEKIMORI\n"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import login
-from login import Greeter, in_session, keyring_is_unlocked, taros_phone
+from login import CURSOR_BYTES, Greeter, differing, in_session, keyring_is_unlocked, taros_phone
 from terminal import Setup, Terminal
 from waiting import wait_for
 
@@ -28,9 +28,13 @@ def test_lightdm(t: Terminal) -> None:
     assert greeter.answer(phone.wrong(t)) != "Success"
     greeter.wait_again("taro")
     t.vm.screenshot(t.vm.log_dir / "login-refused.png")
+    told_of_the_code = t.vm.picture()
     assert greeter.answer("taro") == "asked"
     assert greeter.answer("taro") != "Success", "the password was taken for a code"
     greeter.wait_again("taro")
+    assert greeter.answer("no password of taro") != "Success"
+    greeter.wait_again("taro")
+    assert differing(told_of_the_code, t.vm.picture()) > CURSOR_BYTES, "a wrong code is shown as a wrong password"
     assert greeter.answer("taro") == "asked"
     assert greeter.answer(phone.fresh(t)) == "Success"
     greeter.wait_session()

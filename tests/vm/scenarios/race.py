@@ -11,6 +11,7 @@ from login import race, taros_phone, taros_recovery
 from terminal import Setup, Terminal
 
 RUNS = 2                            # for each number of sessions; the benchmark makes 100
+STARVED_MAX = 2                     # runs in which the host was too slow for anybody to get in
 FREE_TRIES = 5
 SETUP = Setup("race", prepare=login.ENROLLED + rivals.SERVICES)
 
@@ -19,25 +20,40 @@ def show(what: str, **found: object) -> None:
     print(f"     {what}: {json.dumps(found, ensure_ascii=False)}", flush=True)
 
 
+def race_once(t: Terminal, answer: str, sessions: int) -> dict:
+    """Never more than one gets in. That nobody does is right only when every session gave up waiting: three seconds of a
+    starved host; the caller tries again with another code."""
+    ours = race(t, "race-sekimori", "taro", [answer], sessions)
+    assert ours["accepted"] <= 1 and ours["unfinished"] == 0, ours
+    assert ours["accepted"] == 1 or any("応答しません" in text for text in ours["texts"]), ours
+    return ours
+
+
 def test_one_code_many_sessions(t: Terminal) -> None:
     login.install_race(t)
     phone, other = taros_phone(t), login.Phone(rivals.SECRET)
     for sessions in (16, 64, 256):
-        for _ in range(RUNS):
-            ours = race(t, "race-sekimori", "taro", [phone.fresh(t)], sessions)
+        won, starved = 0, 0
+        while won < RUNS and starved <= STARVED_MAX:
+            ours = race_once(t, phone.fresh(t), sessions)
+            won += ours["accepted"]
+            starved += 1 - ours["accepted"]
             rivals.reset(t)
             code = other.fresh(t)
             theirs = {name: race(t, f"race-{name}", "taro", [code], sessions)["accepted"] for name in ("ga", "oath")}
             show(f"one code, {sessions} sessions, accepted", sekimori=ours["accepted"], **theirs)
-            assert ours["accepted"] == 1 and ours["unfinished"] == 0, ours
+        assert won == RUNS, ours
 
 
 def test_one_recovery_code_many_sessions(t: Terminal) -> None:
     login.install_race(t)
     codes = taros_recovery(t)
-    for number, sessions in enumerate((16, 64, 256)):
-        ours = race(t, "race-sekimori", "taro", [codes[number]], sessions)
-        show(f"one recovery code, {sessions} sessions, accepted", sekimori=ours["accepted"])
+    for sessions in (16, 64, 256):
+        for _ in range(1 + STARVED_MAX):
+            ours = race_once(t, codes.pop(0), sessions)
+            show(f"one recovery code, {sessions} sessions, accepted", sekimori=ours["accepted"])
+            if ours["accepted"] == 1:
+                break
         assert ours["accepted"] == 1, ours
 
 
