@@ -11,31 +11,6 @@
 #include "sekimori/log.h"
 #include "service_internal.h"
 
-static struct skm_file_identity identify(const char *path)
-{
-	struct stat info;
-	struct skm_file_identity identity;
-	memset(&identity, 0, sizeof(identity)); /* compared as bytes */
-	if (lstat(path, &info) < 0)
-		return identity;
-	identity.device = info.st_dev;
-	identity.inode = info.st_ino;
-	identity.size = info.st_size;
-	identity.modified = info.st_mtim;
-	identity.changed = info.st_ctim;
-	return identity;
-}
-
-/* True once for each change. */
-static bool has_changed(const char *path, struct skm_file_identity *known)
-{
-	struct skm_file_identity now = identify(path);
-	if (memcmp(&now, known, sizeof(now)) == 0)
-		return false;
-	*known = now;
-	return true;
-}
-
 /* A group that is misspelt has no members, and then a second factor is required of nobody new: say so. */
 static void name_unknown_groups(const struct skm_config *config)
 {
@@ -151,11 +126,11 @@ int skm_service_refresh(struct skm_service *service)
 {
 	int r = 0;
 	skm_service_check_clock(service);
-	if (has_changed(service->options->key_path, &service->key_file)) {
+	if (skm_file_has_changed(service->options->key_path, &service->key_file)) {
 		load_key(service);
 		r = skm_service_open_store(service);
 	}
-	if (r == 0 && has_changed(service->options->config_path, &service->config_file))
+	if (r == 0 && skm_file_has_changed(service->options->config_path, &service->config_file))
 		r = take_config(service);
 	/* A store that could not be made (memory) is tried again with each request. */
 	if (r == 0 && !service->authenticator.store)
@@ -168,14 +143,14 @@ int skm_service_load_files(struct skm_service *service, char *error, size_t size
 	struct skm_config *config = NULL;
 	int r = 0;
 	error[0] = '\0';
-	(void)has_changed(service->options->config_path, &service->config_file);
+	(void)skm_file_has_changed(service->options->config_path, &service->config_file);
 	if (load_config(service, &config, error, size) != 0)
 		r = skm_config_default(&config);
 	if (r < 0)
 		return r;
 	service->config = config;
 	service->authenticator.config = config;
-	(void)has_changed(service->options->key_path, &service->key_file);
+	(void)skm_file_has_changed(service->options->key_path, &service->key_file);
 	load_key(service);
 	return 0;
 }

@@ -7,19 +7,10 @@
 #ifndef SKM_SERVICE_INTERNAL_H
 #define SKM_SERVICE_INTERNAL_H
 
-#include <sys/stat.h>
-
+#include "file_identity.h"
 #include "sekimori/packet_server.h"
 #include "sekimori/stream.h"
 #include "service.h"
-
-/* Another one when the file was written, replaced, made or removed. All zeros: there is none. */
-struct skm_file_identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
-};
 
 struct skm_service {
 	const struct skm_service_options *options;
