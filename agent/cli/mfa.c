@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
+#include "mfa_people.h"
 #include "sekimori/json.h"
 #include "text.h"
 
@@ -282,6 +284,30 @@ int skm_mfa_do(const struct skm_cli *cli, const struct skm_mfa_options *options,
 {
 	int r = skm_mfa_ask(options->socket_path, request, NULL, NULL, ret_answer);
 	return r < 0 ? skm_mfa_no_answer(cli, r) : judge(cli, options, ret_answer);
+}
+
+void skm_mfa_log(const char *what)
+{
+	char name[257] = "?";
+	(void)!skm_mfa_people_login_name(name, sizeof(name));
+	syslog(LOG_AUTHPRIV | LOG_NOTICE, "sekimori mfa: %s by %s (uid %u)", what, name, (unsigned)getuid());
+}
+
+int skm_mfa_announce(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, struct skm_auth_writer *request)
+{
+	struct skm_mfa_answer answer;
+	int r = skm_mfa_ask(options->socket_path, request, NULL, NULL, &answer);
+	if (r == 0 && answer.outcome == SKM_AUTH_OK)
+		return 0;
+	r = r < 0 ? skm_mfa_no_answer(cli, r) : skm_mfa_refused(cli, "", &answer);
+	(void)fprintf(stderr, "sekimori: %s\n",
+		options->goes_unrecorded
+			? SKM_SAY("監査記録に残せませんでした。システムログにだけ記録して続けます。",
+				  "this could not be put on record; going on, with the system's log alone")
+			: SKM_SAY("監査記録に残せないため、何も変更していません。",
+				  "nothing was changed, since it could not be put on record"));
+	return options->goes_unrecorded ? 0 : r;
 }
 
 bool skm_mfa_may_try_again(enum skm_auth_outcome outcome)

@@ -152,6 +152,15 @@ void skm_mfa_unbuffer(void);
 /* Recovery codes, one a line in `text`, with what to do with them. */
 void skm_mfa_print_recovery(const struct skm_cli *cli, const char *user, const char *text);
 
+/* Has authd put on record what root is about to do to the machine: SWITCH or POLICY. Asks, and says what went
+ * wrong; where it could not be recorded and --unrecorded was not given, that it was not done either. 0, or
+ * the exit code. */
+SKM_NODISCARD int skm_mfa_announce(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, struct skm_auth_writer *request);
+
+/* In the system's log, with who. */
+void skm_mfa_log(const char *what);
+
 /* `mfa disable` without a person: the login as it was before `mfa enable`. Returns the exit code. */
 int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_options *options);
 

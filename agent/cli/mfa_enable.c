@@ -9,7 +9,6 @@
  * got in by a rescue disk must be able to end that. */
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
 
 #include "mfa.h"
 #include "mfa_people.h"
@@ -66,40 +65,23 @@ static int stack_failure(const struct skm_cli *cli, const char *path, int error)
 static int announce(
 	const struct skm_cli *cli, const struct skm_mfa_options *options, const char *admin, uint64_t flags)
 {
-	struct skm_mfa_answer answer;
 	struct skm_auth_writer request;
 	skm_auth_write_begin(&request, SKM_AUTH_SWITCH);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, admin);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_REASON, options->reason);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_TEXT, SKM_MFA_STACK_PROFILES);
 	skm_auth_write_number(&request, SKM_AUTH_TAG_FLAGS, flags);
-	int r = skm_mfa_ask(options->socket_path, &request, NULL, NULL, &answer);
-	if (r < 0)
-		return skm_mfa_no_answer(cli, r);
-	return answer.outcome == SKM_AUTH_OK ? 0 : skm_mfa_refused(cli, "", &answer);
+	return skm_mfa_announce(cli, options, &request);
 }
 
 static int announce_off(const struct skm_cli *cli, const struct skm_mfa_options *options)
 {
 	int r = announce(cli, options, "", 0);
-	if (r == 0)
-		return 0;
-	(void)fprintf(stderr, "sekimori: %s\n",
-		options->goes_unrecorded
-			? SKM_SAY("監査記録に残せませんでした。システムログにだけ記録して続けます。",
-				  "this could not be put on record; going on, with the system's log alone")
-			: SKM_SAY("監査記録に残せないため、切り替えていません。非常時は --unrecorded "
-				  "を付けると、システムログにだけ記録して切り替えます。",
-				  "not switched, since it could not be put on record; in an emergency --unrecorded "
-				  "switches all the same, and only the system's log knows"));
-	return options->goes_unrecorded ? 0 : r;
-}
-
-static void log_switch(const char *what)
-{
-	char name[257] = "?";
-	(void)!skm_mfa_people_login_name(name, sizeof(name));
-	syslog(LOG_AUTHPRIV | LOG_NOTICE, "sekimori mfa: %s by %s (uid %u)", what, name, (unsigned)getuid());
+	if (r != 0)
+		(void)fprintf(stderr, "sekimori: %s\n",
+			SKM_SAY("非常時は --unrecorded を付けると、システムログにだけ記録して切り替えます。",
+				"in an emergency --unrecorded switches all the same, and only the system's log knows"));
+	return r;
 }
 
 /* ---- the round trip ---- */
@@ -304,12 +286,12 @@ static int switch_on(const struct skm_cli *cli, const struct skm_mfa_options *op
 	r = announce(cli, options, options->user, SKM_AUTH_FLAG_LOGIN_ON);
 	if (r != 0)
 		return r;
-	log_switch("the second factor is being switched on in the PAM stack");
+	skm_mfa_log("the second factor is being switched on in the PAM stack");
 	r = run_switch(cli, options, true);
 	if (r != 0) {
 		/* Half a switch is worse than none. */
 		(void)!skm_mfa_stack_switch(options->pam_auth_update, false);
-		log_switch("the second factor could not be switched on in the PAM stack");
+		skm_mfa_log("the second factor could not be switched on in the PAM stack");
 		(void)!announce(cli, options, options->user, SKM_AUTH_FLAG_LOGIN_ON | SKM_AUTH_FLAG_FAILED);
 		return r;
 	}
@@ -411,10 +393,10 @@ int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_opti
 	r = announce_off(cli, options);
 	if (r != 0)
 		return r;
-	log_switch("the second factor is being switched off in the PAM stack");
+	skm_mfa_log("the second factor is being switched off in the PAM stack");
 	r = run_switch(cli, options, false);
 	if (r != 0) {
-		log_switch("the second factor could not be switched off in the PAM stack");
+		skm_mfa_log("the second factor could not be switched off in the PAM stack");
 		(void)!announce(cli, options, "", SKM_AUTH_FLAG_FAILED);
 		return r;
 	}

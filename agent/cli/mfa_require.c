@@ -30,6 +30,8 @@ static const char help_ja[] =
 	"  --group G              このグループの人 (16個まで)\n"
 	"  --grace-until DATE     この日まで、未登録の人は案内だけで通れます。none = 猶予なし\n"
 	"  --config FILE          別のファイル\n"
+	"  --unrecorded           非常時に、監査記録なしで書き換えます\n"
+	"  --socket PATH          認証サービスのソケット (試験用)\n"
 	"  --root DIR             /etc/group を読む別の場所 (試験用)\n"
 	"終了コード: 0 = 書いた (または既にそうなっている)、1 = ファイルに誤りがある、3 = 書けない\n";
 static const char help_en[] =
@@ -43,6 +45,8 @@ static const char help_en[] =
 	"  --group G              of the members of this group (16 at most)\n"
 	"  --grace-until DATE     until this day, who has no token passes with a reminder; none = no grace\n"
 	"  --config FILE          another file\n"
+	"  --unrecorded           write although it cannot be put on record, in an emergency\n"
+	"  --socket PATH          the verification service's socket (for tests)\n"
 	"  --root DIR             another place to read /etc/group from (for tests)\n"
 	"Exit codes: 0 = written (or already so), 1 = the file is broken, 3 = could not be written\n";
 
@@ -180,6 +184,44 @@ static int report(const struct editing *editing, bool is_changed)
 			      : SKM_SAY("既にそうなっています。何も変更していません。",
 					"It is so already; nothing was changed."));
 	return SKM_EXIT_YES;
+}
+
+/* ---- on record ---- */
+
+/* Not for a file that is nobody's configuration yet, as in an image that is being made. */
+static bool is_in_force(const struct skm_mfa_options *options)
+{
+	return strcmp(options->config_path, SKM_CONFIG_PATH) == 0 ||
+	       strcmp(options->socket_path, SKM_AUTH_PATH) != 0;
+}
+
+static int announce(const struct editing *editing)
+{
+	char before[VALUE_BYTES / 2];
+	char after[VALUE_BYTES / 2];
+	char grace_before[SKM_LOCAL_TIME_BYTES];
+	char grace_after[SKM_LOCAL_TIME_BYTES];
+	char text[VALUE_BYTES];
+	describe_require(editing->old_config, before, sizeof(before));
+	describe_require(editing->new_config, after, sizeof(after));
+	describe_grace(editing->old_config, grace_before);
+	describe_grace(editing->new_config, grace_after);
+	/* What is new first: the rest may be cut. */
+	int len = snprintf(text, sizeof(text),
+		"is about to be written: require = %s, grace_until = %s; before: require = %s, grace_until = %s",
+		after, grace_after, before, grace_before);
+	size_t limit = sizeof(text) - 1;
+	size_t end = len > 0 && (size_t)len < limit ? (size_t)len : limit;
+	while (end > 0 && end == limit && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end--;
+	text[end] = '\0';
+	struct skm_auth_writer request;
+	skm_auth_write_begin(&request, SKM_AUTH_POLICY);
+	skm_auth_write_text(&request, SKM_AUTH_TAG_TEXT, text);
+	int r = skm_mfa_announce(editing->cli, editing->options, &request);
+	if (r == 0)
+		skm_mfa_log("of whom a second factor is required is being changed");
+	return r;
 }
 
 /* ---- the file ---- */
@@ -320,6 +362,7 @@ int skm_verb_mfa_require(struct skm_cli *cli, int argc, char **argv)
 		{"group", required_argument, NULL, SKM_MFA_GROUP},
 		{"grace-until", required_argument, NULL, SKM_MFA_GRACE},
 		{"config", required_argument, NULL, SKM_MFA_CONFIG},
+		{"unrecorded", no_argument, NULL, SKM_MFA_UNRECORDED}, SKM_MFA_SOCKET_OPTION,
 		{"root", required_argument, NULL, SKM_MFA_ROOT}, {0}};
 	cli->japanese_help = help_ja;
 	cli->english_help = help_en;
@@ -336,7 +379,9 @@ int skm_verb_mfa_require(struct skm_cli *cli, int argc, char **argv)
 		r = edit(&editing);
 	bool is_changed = r == 0 && (editing.new_len != editing.old_len ||
 					    memcmp(editing.new_text, editing.old_text, editing.old_len) != 0);
-	int written = is_changed ? replace(&editing) : 0;
+	if (is_changed && is_in_force(&options))
+		r = announce(&editing);
+	int written = is_changed && r == 0 ? replace(&editing) : 0;
 	if (written == -EBUSY)
 		r = skm_cli_failure(cli,
 			SKM_SAY("その間にほかの人が書き換えたため、変更していません:",

@@ -42,6 +42,8 @@ enum skm_auth_operation {
 	SKM_AUTH_SWITCH = 26, /* TEXT (the PAM profiles), FLAGS (LOGIN_ON or not; FAILED), USER (whose code
 				 opened the way), REASON: the machine's login is about to be switched. OK =
 				 that is on record; the switching itself is the caller's */
+	SKM_AUTH_POLICY = 27, /* TEXT (what changes): `mfa require` is about to write the configuration. OK =
+				 that is on record */
 };
 
 enum skm_auth_outcome {

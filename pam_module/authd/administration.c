@@ -250,7 +250,18 @@ static int substitute(struct skm_inquiry *inquiry, struct skm_subject *subject)
 	return r;
 }
 
-/* ---- SWITCH ---- */
+/* ---- SWITCH, POLICY ---- */
+
+/* 0; SKM_AUTH_DENIED, SKM_AUTH_BAD_REQUEST. */
+static enum skm_auth_outcome read_announcement(const struct skm_inquiry *inquiry, char *ret_text, size_t size)
+{
+	if (inquiry->peer->uid != 0)
+		return SKM_AUTH_DENIED;
+	if (skm_auth_packet_text(inquiry->request, SKM_AUTH_TAG_TEXT, ret_text, size) != 0 || !ret_text[0] ||
+		!skm_text_is_printable(ret_text))
+		return SKM_AUTH_BAD_REQUEST;
+	return SKM_AUTH_OK;
+}
 
 /* The PAM stack is switched by the command: it takes programs and files that are kept from authd on purpose.
  * What authd gives is the order of things: no switch without its record, like every other act. Whoever can
@@ -261,11 +272,11 @@ static int record_switch(struct skm_inquiry *inquiry)
 	char profiles[256];
 	uint64_t flags = skm_auth_packet_number(inquiry->request, SKM_AUTH_TAG_FLAGS, 0);
 	bool is_on = flags & SKM_AUTH_FLAG_LOGIN_ON;
-	if (inquiry->peer->uid != 0)
+	enum skm_auth_outcome read = read_announcement(inquiry, profiles, sizeof(profiles));
+	if (read == SKM_AUTH_DENIED)
 		return skm_inquiry_deny(inquiry, "the machine's login is root's to switch");
-	if (skm_auth_packet_text(inquiry->request, SKM_AUTH_TAG_TEXT, profiles, sizeof(profiles)) != 0 ||
-		!profiles[0] || !skm_text_is_printable(profiles))
-		return skm_inquiry_reply(inquiry, SKM_AUTH_BAD_REQUEST);
+	if (read != SKM_AUTH_OK)
+		return skm_inquiry_reply(inquiry, read);
 	if (inquiry->request->field[SKM_AUTH_TAG_USER])
 		skm_subject_find(inquiry, &subject); /* its uid, for the record */
 	inquiry->object = profiles;
@@ -280,6 +291,20 @@ static int record_switch(struct skm_inquiry *inquiry)
 	bool is_recorded = skm_act_begin(inquiry, is_on ? SKM_EVENT_MFA_LOGIN_ON : SKM_EVENT_MFA_LOGIN_OFF,
 		"this terminal's login asks for %s code from now on", is_on ? "a" : "no");
 	return skm_inquiry_reply(inquiry, is_recorded ? SKM_AUTH_OK : SKM_AUTH_UNAVAILABLE);
+}
+
+/* That the file has changed authd sees by itself, and records when it takes it; not who wrote it. */
+static int record_policy(struct skm_inquiry *inquiry)
+{
+	char text[1024];
+	enum skm_auth_outcome read = read_announcement(inquiry, text, sizeof(text));
+	if (read == SKM_AUTH_DENIED)
+		return skm_inquiry_deny(inquiry, "the configuration is root's to change");
+	if (read != SKM_AUTH_OK)
+		return skm_inquiry_reply(inquiry, read);
+	skm_inquiry_record_machine(inquiry, SKM_EVENT_POLICY_CHANGED, "mfa.require", text);
+	return skm_inquiry_reply(
+		inquiry, skm_inquiry_flush(inquiry) == 0 ? SKM_AUTH_OK : SKM_AUTH_UNAVAILABLE);
 }
 
 /* ---- who may ---- */
@@ -360,6 +385,8 @@ int skm_administration_answer(struct skm_inquiry *inquiry)
 	}
 	if (code == SKM_AUTH_SWITCH)
 		return record_switch(inquiry);
+	if (code == SKM_AUTH_POLICY)
+		return record_policy(inquiry);
 	if (code >= SKM_ARRAY_SIZE(acts) || !acts[code].answer)
 		return skm_inquiry_reply(inquiry, SKM_AUTH_BAD_REQUEST);
 	return answer_about(inquiry, &acts[code]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What `sekimori mfa …` asks. Rights:
  *
- *   root                   SWITCH
+ *   root                   SWITCH, POLICY
  *   sekimori-admin, root   everything else, but never SUBSTITUTE or UNLOCK for themselves; an administrator
  * who is not root does to their own factor only what a person may, or DISABLE and IMPORT with a code of it
  *   sekimori-helpdesk      LIST, STATUS; SUBSTITUTE and UNLOCK for somebody else

@@ -163,6 +163,17 @@ void skm_inquiry_record(const struct skm_inquiry *inquiry, enum skm_event event,
 	inquiry->authenticator->record(inquiry->authenticator->user, &record);
 }
 
+void skm_inquiry_record_machine(
+	const struct skm_inquiry *inquiry, enum skm_event event, const char *object, const char *detail)
+{
+	struct skm_record record;
+	make_record(inquiry, event, SKM_OUTCOME_LOGGED, "administration", &record);
+	record.has_auth = false;
+	(void)snprintf(record.object, sizeof(record.object), "%s", object);
+	(void)snprintf(record.detail, sizeof(record.detail), "%s", detail);
+	inquiry->authenticator->record(inquiry->authenticator->user, &record);
+}
+
 /* The work of a record for one that is only counted, so that time does not tell which it was. */
 static void weigh_record(const struct skm_inquiry *inquiry, enum skm_auth_outcome outcome, const char *detail)
 {

@@ -31,6 +31,9 @@ bool skm_inquiry_is_other(const struct skm_inquiry *inquiry, uint32_t uid);
 /* Queues one record about this request. */
 void skm_inquiry_record(const struct skm_inquiry *inquiry, enum skm_event event, enum skm_outcome outcome,
 	const char *rule, const char *detail_format, ...) SKM_PRINTF(5, 6);
+/* One about the machine and no person: who asked, by the kernel's word, what it is about, and a text. */
+void skm_inquiry_record_machine(
+	const struct skm_inquiry *inquiry, enum skm_event event, const char *object, const char *detail);
 /* The record of an outcome, with its event and severity from one table, or its count if it comes too often
  * (tally.h). */
 void skm_inquiry_record_outcome(

@@ -241,6 +241,13 @@ expect 0 "everybody, no grace" --lang ja mfa require --config "$folder/conf" --a
 [ "$(cat "$folder/out")" = "{\"file\":\"$folder/conf\",\"changed\":true,\"require\":\"all\",\"grace_until\":null}" ] ||
     fail "everybody, no grace: $(cat "$folder/out")"
 grep -q grace_until "$folder/conf" && fail "the grace is still there"
+if [ "$(id -u)" = 0 ]; then
+    # By root, of the file that is in force: on record with who, before the service sees it.
+    expect 0 "of enrolled people again" mfa require "$socket" --config "$folder/conf" --enrolled
+    expect 1 "the service sees it" mfa status "$socket" --user games
+    grep POLICY_CHANGED "$folder"/log/*.jsonl | grep -F '"object":"mfa.require"' | grep -qF '"caller_uid":0' ||
+        fail "who changed the policy is not on record"
+fi
 echo 'usb: {' >>"$folder/conf"
 cp "$folder/conf" "$folder/before"
 expect 1 "a broken file" mfa require --config "$folder/conf" --enrolled

@@ -50,6 +50,7 @@ Test(administration, everybody_may_what_the_table_says_about_alice)
 		{SKM_AUTH_IMPORT, {1, 0, 0, 0, 0, 1}},
 		{SKM_AUTH_SUBSTITUTE, {1, 0, 0, 1, 0, 1}},
 		{SKM_AUTH_SWITCH, {1, 0, 0, 0, 0, 0}},
+		{SKM_AUTH_POLICY, {1, 0, 0, 0, 0, 0}},
 	};
 	static const enum people_uid callers[] = {ROOT, ALICE, BOB, CAROL, DAVE, ERIN};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(rights); i++) {
@@ -72,7 +73,7 @@ Test(administration, everybody_may_what_the_table_says_about_alice)
 Test(administration, without_a_role_nobody_learns_who_exists)
 {
 	people_enrol(&people, "alice");
-	for (unsigned operation = SKM_AUTH_ENROL_BEGIN; operation <= SKM_AUTH_SWITCH; operation++) {
+	for (unsigned operation = SKM_AUTH_ENROL_BEGIN; operation <= SKM_AUTH_POLICY; operation++) {
 		if (operation == SKM_AUTH_LIST)
 			continue;
 		cr_assert_eq(ask(BOB, (enum skm_auth_operation)operation, "alice"), SKM_AUTH_DENIED);
@@ -432,6 +433,25 @@ Test(administration, nobody_but_root_writes_that_the_login_was_switched)
 		cr_expect_eq(switch_login(people_peer(ROOT), 0, bad[i]), SKM_AUTH_BAD_REQUEST, "%zu", i);
 	cr_expect_eq(switch_login(people_peer(ROOT), 0, long_text), SKM_AUTH_BAD_REQUEST);
 	cr_expect_eq(people_count(&people, SKM_EVENT_MFA_LOGIN_OFF), 0);
+}
+
+Test(administration, who_changes_the_policy_is_on_record_before_it_changes)
+{
+	static const char text[] = "is about to be written: require = enrolled";
+	struct people_request request = {.text = text};
+	cr_assert_eq(people_ask(&people, people_sudo(BOB), SKM_AUTH_POLICY, &request), SKM_AUTH_OK);
+	const struct skm_record *record = people_only(&people, SKM_EVENT_POLICY_CHANGED);
+	cr_assert_not_null(record);
+	cr_expect_not(record->has_auth, "about the machine and no person");
+	cr_expect_eq(record->caller_uid, ROOT);
+	cr_expect_str_eq(record->login_user, "bob");
+	cr_expect_str_eq(record->object, "mfa.require");
+	cr_expect_str_eq(record->detail, text);
+	cr_expect_eq(people.flushed, 1);
+	people.flush_error = -ENOSPC;
+	cr_expect_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_POLICY, &request), SKM_AUTH_UNAVAILABLE);
+	request.text = "two\nlines";
+	cr_expect_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_POLICY, &request), SKM_AUTH_BAD_REQUEST);
 }
 
 /* ---- what is shown ---- */

@@ -172,7 +172,7 @@ Test(authenticator, an_operation_that_does_not_exist_is_a_bad_request)
 {
 	for (unsigned operation = 0; operation < 256; operation++) {
 		bool exists = operation == SKM_AUTH_PREPARE || operation == SKM_AUTH_VERIFY ||
-			      (operation >= SKM_AUTH_ENROL_BEGIN && operation <= SKM_AUTH_SWITCH);
+			      (operation >= SKM_AUTH_ENROL_BEGIN && operation <= SKM_AUTH_POLICY);
 		enum skm_auth_outcome outcome =
 			people_ask(&people, people_peer(ROOT), (enum skm_auth_operation)operation,
 				&(struct people_request){.user = "alice", .answer = "123456"});

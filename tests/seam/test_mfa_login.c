@@ -203,7 +203,7 @@ Test(mfa_login, the_way_back_goes_without_a_record_only_when_told_to)
 	mfa_says("in an emergency --unrecorded");
 	(void)mfa_answer(SKM_AUTH_UNAVAILABLE);
 	cr_expect_eq(run_machine(skm_verb_mfa_disable, "", "ja| --yes"), SKM_EXIT_UNKNOWN);
-	mfa_says("監査記録に残せないため、切り替えていません");
+	mfa_says("監査記録に残せないため、何も変更していません");
 	tmpdir_expect(mfa_folder, on, "m/etc/pam.d/common-auth");
 	cr_expect_eq(run_machine(skm_verb_mfa_disable, "", "--yes --unrecorded"), SKM_EXIT_YES);
 	mfa_says("could not be put on record");
@@ -213,4 +213,31 @@ Test(mfa_login, the_way_back_goes_without_a_record_only_when_told_to)
 	cr_expect_eq(run_machine(skm_verb_mfa_disable, "", "--yes --unrecorded"), SKM_EXIT_YES);
 	cr_expect_eq(mfa_request_count, 1u, "where it can be recorded, it is");
 	cr_expect_null(strstr(mfa_err, "could not be put on record"));
+}
+
+/* ---- of whom it is required ---- */
+
+Test(mfa_login, of_whom_it_is_required_is_announced_before_it_is_written)
+{
+	char path[TMPDIR_BYTES + 16];
+	tmpdir_write(mfa_folder, "mfa: { require = \"all\"; };\n", "conf");
+	(void)snprintf(path, sizeof(path), "%s/conf", mfa_folder);
+	(void)mfa_answer(SKM_AUTH_UNAVAILABLE);
+	cr_expect_eq(mfa_run(skm_verb_mfa_require, "", "--config %s --enrolled", path), SKM_EXIT_UNKNOWN);
+	mfa_says("nothing was changed, since it could not be put on record");
+	cr_expect_str_eq(mfa_out, "");
+	cr_expect_eq(mfa_run(skm_verb_mfa_require, "", "ja| --config %s --enrolled", path), SKM_EXIT_UNKNOWN,
+		"no service");
+	mfa_says("監査記録に残せないため、何も変更していません。");
+	tmpdir_expect(mfa_folder, "mfa: { require = \"all\"; };\n", "conf");
+	(void)mfa_answer(SKM_AUTH_OK);
+	cr_expect_eq(mfa_run(skm_verb_mfa_require, "", "--config %s --enrolled", path), SKM_EXIT_YES);
+	mfa_expect_operation(0, SKM_AUTH_POLICY);
+	mfa_expect_text(0, SKM_AUTH_TAG_TEXT,
+		"is about to be written: require = enrolled, grace_until = -; before: require = all, grace_until = -");
+	tmpdir_expect(mfa_folder, "mfa: { require = \"enrolled\"; };\n", "conf");
+	cr_expect_eq(mfa_run(skm_verb_mfa_require, "", "--config %s --enrolled", path), SKM_EXIT_YES);
+	cr_expect_eq(mfa_request_count, 0u, "what is so already is not announced");
+	cr_expect_eq(mfa_run(skm_verb_mfa_require, "", "--config %s --all --unrecorded", path), SKM_EXIT_YES);
+	tmpdir_expect(mfa_folder, "mfa: { require = \"all\"; };\n", "conf");
 }
