@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SKM-CHAIN-1: what binds one audit record to the one before.
  *
- *   body_n   the line's bytes up to, not including, `,"m":`
- *   h_n      BLAKE2b-256(personal "skm-rec1", h_{n-1} || body_n); h_0 = BLAKE2b-256(personal "skm-rec0",
- * chain id) MK_n     crypto_kdf(K_n, subkey 2, "skm-mac1", 32 bytes) m_n      BLAKE2b-128(key MK_n, h_n), in
- * hex the last member of the line: ,"m":"…"} K_{n+1}  crypto_kdf(K_n, subkey 1, "skm-key1", 32 bytes); K_n is
- * wiped
+ * - body_n: the line's bytes up to, not including, `,"m":`
+ * - h_0: BLAKE2b-256(personal "skm-rec0", chain id)
+ * - h_n: BLAKE2b-256(personal "skm-rec1", h_{n-1} || body_n)
+ * - MK_n: crypto_kdf(K_n, subkey 2, "skm-mac1", 32 bytes)
+ * - m_n: BLAKE2b-128(key MK_n, h_n), in hex the last member of the line: `,"m":"…"}`
+ * - K_{n+1}: crypto_kdf(K_n, subkey 1, "skm-key1", 32 bytes); K_n is wiped
  *
  * Everybody can check order and completeness by h. Who holds K_1 can check that each record was written by
  * the terminal at its time: a thief of K_n can forge what comes, nothing that was. Checkpoint records (event
@@ -34,9 +35,11 @@ struct skm_chain {
 	uint8_t head[SKM_CHAIN_HASH_BYTES]; /* h_n */
 	uint8_t key[SKM_CHAIN_KEY_BYTES];   /* K_{n+1}: secret */
 	uint8_t signing_seed[32];	    /* Ed25519 seed of the key in use: secret */
-	int64_t signing_day;		    /* UNIX day on which that key was made */
-	uint64_t checkpoint_sequence;	    /* n of the last checkpoint; 0 = none */
-	uint64_t boot_number;		    /* grows when boot_id is another one */
+	uint8_t next_seed[32]; /* of the key after it: made ahead, so that it is on disk before a checkpoint
+				  names it. Secret */
+	int64_t signing_day;   /* UNIX day on which the key in use was taken into use */
+	uint64_t checkpoint_sequence; /* n of the last checkpoint; 0 = none */
+	uint64_t boot_number;	      /* grows when boot_id is another one */
 	uint8_t boot_id[16];
 };
 
@@ -61,6 +64,7 @@ void skm_chain_mac(const uint8_t key[SKM_CHAIN_KEY_BYTES], const uint8_t hash[SK
 void skm_chain_ratchet(uint8_t key[SKM_CHAIN_KEY_BYTES]);
 /* Wipes. */
 void skm_chain_clear(struct skm_chain *chain);
+void skm_chain_wipe(void *secret, size_t size);
 
 /* ---- checkpoints ---- */
 
@@ -75,12 +79,18 @@ struct skm_checkpoint {
 	uint64_t lost;	 /* records lost since the last checkpoint */
 	char reason[16]; /* "start", "stop", "count", "time", "segment" */
 };
-/* Signs checkpoint n = chain->sequence + 1. When `day` is another one than the key's, a new key is made,
- * named as next_key, and the old one is wiped from *chain. */
+/* Signs checkpoint n = chain->sequence + 1; sets all members but lost and reason. When `day` is another one
+ * than the key's, the next key is named as next_key and taken into use, and the old one is wiped from *chain.
+ * The times are those a reader finds in the line: realtime_usec is its "time" (milliseconds) x 1,000,
+ * boottime_usec its clock.boottime_usec. */
 void skm_checkpoint_sign(struct skm_chain *chain, int64_t realtime_usec, uint64_t boottime_usec, int64_t day,
 	struct skm_checkpoint *checkpoint);
 bool skm_checkpoint_is_signed(const struct skm_checkpoint *checkpoint, const uint8_t id[SKM_CHAIN_ID_BYTES],
 	uint64_t sequence, int64_t realtime_usec, uint64_t boottime_usec);
+/* After a crash, for checkpoint n = chain->sequence + 1 found in a line: does with the keys what signing it
+ * did. 0, or -ENOKEY when next_key is neither the key in use nor the one after it. */
+SKM_NODISCARD int skm_checkpoint_follow(
+	struct skm_chain *chain, const uint8_t next_key[SKM_CHAIN_PUBLIC_KEY_BYTES], int64_t day);
 
 /* K_1 to the verifier. A public key is 32 bytes (Curve25519). */
 void skm_chain_seal_key(const uint8_t verifier_key[32], const uint8_t first_key[SKM_CHAIN_KEY_BYTES],
