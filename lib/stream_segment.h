@@ -77,7 +77,9 @@ struct skm_segments {
 struct skm_segment_finding {
 	uint64_t sequence; /* last number on disk; 0 = none, or nothing that the caller does not know already
 			    */
+	bool is_known;	   /* the newest segment is the one last used by this process */
 	bool is_repaired;  /* the files were not as they had been left */
+	bool is_tampered;  /* … and that while we were running */
 	char object[SKM_SEGMENT_NAME_BYTES];
 	char detail[128];
 };
@@ -97,5 +99,9 @@ SKM_NODISCARD int skm_segments_next(struct skm_segments *segments);
 SKM_NODISCARD int skm_segments_append(struct skm_segments *segments, const void *data, size_t len);
 /* Closes the descriptors; what is known of the segment in use is kept. */
 void skm_segments_close(struct skm_segments *segments);
+void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES]);
+/* The highest segment in the open folder with a number below the limit; 0 = none. 0 or -errno. */
+SKM_NODISCARD int skm_segments_find_below(
+	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
 
 #endif
