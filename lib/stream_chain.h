@@ -16,7 +16,9 @@ SKM_NODISCARD int skm_stream_chain_new(const struct skm_stream_chain_options *op
 /* Wipes. NULL is fine. Returns NULL. */
 struct skm_stream_chain *skm_stream_chain_free(struct skm_stream_chain *chain);
 
-/* Finds out where the chain stands, and takes in the records behind that; does nothing when it is open.
+void skm_stream_chain_set_verifier_key(struct skm_stream_chain *chain, const uint8_t *verifier_key);
+
+/* Finds out where the chain stands, and takes in the records behind that; once it is open, only if
  * `is_unchecked`: the segments may hold what this process has not written. ret_is_begun: a run begins on this
  * chain. *verdict is only touched when something is wrong. 0, or -errno with segments->error set. */
 SKM_NODISCARD int skm_stream_chain_open(struct skm_stream_chain *chain, struct skm_segments *segments,
@@ -26,11 +28,15 @@ void skm_stream_chain_close(struct skm_stream_chain *chain);
 
 /* A group of lines is made on a copy, and the copy kept when the group is stored. */
 void skm_stream_chain_begin_group(struct skm_stream_chain *chain);
-/* Writes the next line of the group; sets the record's chain members, and signs a checkpoint. */
+/* Writes what would be the next line of the group; sets the record's chain members, and signs a checkpoint. */
 size_t skm_stream_chain_format(
 	struct skm_stream_chain *chain, struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
-/* Would the next line of the group be due to be a checkpoint? */
+/* The line formatted last belongs to the group. */
+void skm_stream_chain_take_line(struct skm_stream_chain *chain);
+/* Should the next line of the group be a checkpoint? */
 bool skm_stream_chain_is_due(const struct skm_stream_chain *chain);
+/* Does a checkpoint stand at the end of the group (or nothing at all)? */
+bool skm_stream_chain_is_closed(const struct skm_stream_chain *chain);
 /* The group is stored. */
 void skm_stream_chain_keep_group(struct skm_stream_chain *chain);
 

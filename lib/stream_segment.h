@@ -28,9 +28,12 @@ struct skm_stream_ops {
 };
 extern const struct skm_stream_ops skm_stream_ops_system;
 
-/* As skm_stream_new; `ops` must outlive the stream. */
+/* As skm_stream_new and skm_stream_set_chain; `ops` must outlive the stream. */
 SKM_NODISCARD int skm_stream_new_with_ops(const char *folder, uint64_t segment_bytes,
 	const struct skm_stream_ops *ops, struct skm_stream **ret_stream);
+struct skm_chain_file_ops;
+SKM_NODISCARD int skm_stream_set_chain_with_ops(struct skm_stream *stream,
+	const struct skm_stream_chain_options *options, const struct skm_chain_file_ops *ops);
 
 #define SKM_SEGMENT_NAME_BYTES 24 /* "00000001.jsonl" */
 #define SKM_SEGMENT_NUMBER_MAX 99999999u
