@@ -41,7 +41,7 @@ struct shared {
 
 static struct fixture {
 	char folder[TMPDIR_BYTES];
-	char config[100], log[100], machine_id[100], state[100], fallback[100], key[100], socket[100];
+	char config[100], log[100], chain[100], machine_id[100], state[100], fallback[100], key[100], socket[100];
 	struct shared *shared;
 	uint32_t idle_ms;
 	pid_t pid;
@@ -106,6 +106,7 @@ static _Noreturn void serve(int listen_fd)
 	skm_service_options_default(&options);
 	options.config_path = f.config;
 	options.log_folder = f.log;
+	options.chain_path = f.chain;
 	options.machine_id_path = f.machine_id;
 	options.state_folder = f.state;
 	options.fallback_folder = f.fallback;
@@ -168,6 +169,7 @@ static void setup(void)
 	cr_assert_eq(chmod(f.folder, 0755), 0);
 	name(f.config, "sekimori.conf");
 	name(f.log, "log");
+	name(f.chain, "chain");
 	name(f.machine_id, "machine-id");
 	name(f.state, "state");
 	name(f.fallback, "fallback");

@@ -517,7 +517,7 @@ Test(stream, understands_its_own_lines_and_no_others)
 	struct skm_record record;
 	uint64_t sequence = 0;
 	skm_record_init(&record, SKM_EVENT_RESUMED);
-	snprintf(record.detail, sizeof(record.detail), ",\"skm\":{\"stream\":\"agent\",\"n\":99,\"b\":");
+	snprintf(record.detail, sizeof(record.detail), ",\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":99,\"b\":");
 	record.sequence = 12345;
 	size_t len = skm_record_format(&record, line) - 1;
 	cr_expect_eq(skm_segment_line_sequence(line, len, &sequence), 0);
@@ -526,24 +526,24 @@ Test(stream, understands_its_own_lines_and_no_others)
 		cr_expect_eq(skm_segment_line_sequence(line, cut, &sequence), -EBADMSG, "cut at %zu", cut);
 
 	static const char *const others[] = {
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":0,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":01,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":-1,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":1.5,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":9007199254740993,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":99999999999999999999999,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"\",\"n\":1,\"b\":null},\"m\":null}",
-		"{\"time\":1,\"skm\":{\"stream\":\"agent\", \"n\":1,\"b\":null},\"m\":null}",
-		" {\"time\":1,\"skm\":{\"stream\":\"agent\",\"n\":1,\"b\":null},\"m\":null}",
-		"{\"when\":1,\"skm\":{\"stream\":\"agent\",\"n\":1,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":0,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":01,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":-1,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":1.5,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":9007199254740993,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":99999999999999999999999,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"\",\"c\":null,\"n\":1,\"b\":null},\"m\":null}",
+		"{\"time\":1,\"skm\":{\"stream\":\"agent\", \"c\":null,\"n\":1,\"b\":null},\"m\":null}",
+		" {\"time\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":1,\"b\":null},\"m\":null}",
+		"{\"when\":1,\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":1,\"b\":null},\"m\":null}",
 		"",
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(others); i++)
 		cr_expect_eq(skm_segment_line_sequence(others[i], strlen(others[i]), &sequence), -EBADMSG,
 			"%s", others[i]);
 	static const char good[] =
-		"{\"time\":1,\"skm\":{\"stream\":\"auth\",\"n\":9007199254740992,\"b\":null},\"m\":null}";
+		"{\"time\":1,\"skm\":{\"stream\":\"auth\",\"c\":null,\"n\":9007199254740992,\"b\":null},\"m\":null}";
 	cr_expect_eq(skm_segment_line_sequence(good, sizeof(good) - 1, &sequence), 0);
 }
 
