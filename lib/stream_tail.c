@@ -109,8 +109,8 @@ static int first_number(struct skm_segments *segments, uint32_t number, const st
 	return r == LINE ? 0 : NO_FILE;
 }
 
-/* The newest segment that begins at or before the first record that the chain does not know; or the oldest of
- * the chain. 0 = none of the chain. */
+/* The newest segment that begins at or before the last record that the chain knows, so that this one is looked at
+ * too; or the oldest of the chain. 0 = none of the chain. */
 static int find_begin(struct skm_segments *segments, const struct skm_chain *chain, uint32_t *ret_number)
 {
 	uint32_t found = 0;
@@ -126,7 +126,7 @@ static int find_begin(struct skm_segments *segments, const struct skm_chain *cha
 			return r;
 		if (r == 0 && sequence > 0)
 			found = number;
-		if (r == 0 && sequence > 0 && sequence <= chain->sequence + 1)
+		if (r == 0 && sequence > 0 && sequence <= chain->sequence)
 			break;
 	}
 	*ret_number = found;

@@ -533,6 +533,29 @@ Test(stream_chain, a_state_that_was_replaced_meanwhile_is_told)
 	expect_broken("the last 3 records, 1 to 3, are missing");
 }
 
+/* Early in boot, folders may be those below a mount that comes later: what was written there is another chain. */
+Test(stream_chain, goes_on_with_the_chain_that_is_mounted_later)
+{
+	char log[STREAM_PATH_BYTES + 8], state[STREAM_PATH_BYTES + 8];
+	run(5);
+	snprintf(log, sizeof(log), "%s.mounted", stream_folder);
+	snprintf(state, sizeof(state), "%s.mounted", stream_chain_path);
+	cr_assert_eq(rename(stream_folder, log), 0);
+	cr_assert_eq(rename(stream_chain_path, state), 0);
+	cr_assert_eq(mkdir(stream_folder, 0750), 0);
+	struct skm_stream *stream = stream_begin_chained(MEGABYTE);
+	store(stream, 2);
+	stream_empty(stream_folder);
+	cr_assert_eq(rmdir(stream_folder), 0);
+	cr_assert_eq(rename(log, stream_folder), 0);
+	cr_assert_eq(rename(state, stream_chain_path), 0);
+	skm_stream_reopen(stream);
+	store(stream, 1);
+	cr_expect_eq(stream_state(stream).sequence, 10); /* 7, CHAIN_BROKEN, start, the record */
+	skm_stream_free(stream);
+	expect_broken("which had reached record 3, was replaced");
+}
+
 /* Without the state nothing is stored: it would be told from a forgery by nobody. */
 Test(stream_chain, a_state_that_cannot_be_opened_is_waited_for)
 {

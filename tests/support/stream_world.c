@@ -16,6 +16,7 @@
 /* ---- faults ---- */
 
 struct stream_faults stream_faults;
+void (*stream_on_sync)(enum stream_call call, int fd);
 
 unsigned stream_random(void)
 {
@@ -85,16 +86,23 @@ static int try_ftruncate(int fd, off_t len)
 
 /* No test cuts the power, so nothing is learnt by waiting for the disk; thousands of times, it takes a
  * minute. */
+static int try_sync(enum stream_call call, int fd)
+{
+	if (fails(call))
+		return hit();
+	if (stream_on_sync)
+		stream_on_sync(call, fd);
+	return 0;
+}
+
 static int try_fdatasync(int fd)
 {
-	(void)fd;
-	return fails(STREAM_FDATASYNC) ? hit() : 0;
+	return try_sync(STREAM_FDATASYNC, fd);
 }
 
 static int try_fsync(int fd)
 {
-	(void)fd;
-	return fails(STREAM_FSYNC) ? hit() : 0;
+	return try_sync(STREAM_FSYNC, fd);
 }
 
 static int try_fchmod(int fd, mode_t mode)
@@ -149,14 +157,12 @@ static ssize_t chain_pwrite(int fd, const void *data, size_t len, off_t offset)
 
 static int chain_fdatasync(int fd)
 {
-	(void)fd;
-	return fails(CHAIN_FDATASYNC) ? hit() : 0;
+	return try_sync(CHAIN_FDATASYNC, fd);
 }
 
 static int chain_fsync(int fd)
 {
-	(void)fd;
-	return fails(CHAIN_FSYNC) ? hit() : 0;
+	return try_sync(CHAIN_FSYNC, fd);
 }
 
 static int chain_rename(const char *from, const char *to)

@@ -54,6 +54,9 @@ extern struct stream_faults stream_faults;
 extern const struct skm_stream_ops stream_faulty;
 extern const struct skm_chain_file_ops chain_faulty;
 
+/* Called after each sync that did not fail, with what is on disk from now on; NULL = by nobody. */
+extern void (*stream_on_sync)(enum stream_call call, int fd);
+
 void stream_heal(void);
 unsigned stream_random(void);
 
