@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reads the chain's members out of a line that we may have written. As strict as stream_scan.c and for the
- * same reasons: what was changed by hand is not ours. The bytes ,"skm":{ and ,"checkpoint":{ can only be the
+/* Reads the chain's members out of a line that we may have written. As strict as stream_scan.c, which it asks first,
+ * and for the same reasons: what was changed by hand is not ours. The bytes ,"skm":{ and ,"checkpoint":{ can only be the
  * members themselves, since quotes within strings are escaped. */
 #include <string.h>
 
@@ -99,8 +99,8 @@ static void take_chain(struct cursor *cursor, struct skm_line_link *link)
 	(void)take_number(cursor, INT64_MAX);
 	take_quoted_hex(cursor, ",\"p\":", link->previous_hash, sizeof(link->previous_hash));
 	expect(cursor, "}");
-	/* The chain is the last member of the body, and n begins at 1. */
-	if (cursor->at != cursor->end || link->sequence == 0)
+	/* The chain is the last member of the body. */
+	if (cursor->at != cursor->end)
 		cursor->is_wrong = true;
 }
 
@@ -123,7 +123,9 @@ int skm_line_link_parse(const char *line, size_t len, struct skm_line_link *ret_
 {
 	static const char member[] = ",\"skm\":{\"stream\":";
 	struct skm_line_link link = {.sequence = 0};
-	if (len > SKM_RECORD_LINE_MAX || skm_chain_line_split(line, len, &link.body_len, link.mac) < 0)
+	uint64_t sequence;
+	if (skm_segment_line_sequence(line, len, &sequence) < 0 ||
+		skm_chain_line_split(line, len, &link.body_len, link.mac) < 0)
 		return -EBADMSG;
 	struct cursor cursor = {.at = line, .end = line + link.body_len};
 	expect(&cursor, "{\"time\":");
@@ -137,7 +139,7 @@ int skm_line_link_parse(const char *line, size_t len, struct skm_line_link *ret_
 	cursor.at = chain + sizeof(member) - 1;
 	take_chain(&cursor, &link);
 	take_checkpoint(line, (size_t)(chain - line), &cursor, &link);
-	if (cursor.is_wrong)
+	if (cursor.is_wrong || link.sequence != sequence)
 		return -EBADMSG;
 	*ret_link = link;
 	return 0;
