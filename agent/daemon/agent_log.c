@@ -102,11 +102,12 @@ struct skm_agent_log *skm_agent_log_free(struct skm_agent_log *log)
 {
 	if (!log)
 		return NULL;
+	bool was_complete = log->checkpoint != NULL; /* else it has said nothing yet that would have an end */
 	log->checkpoint = skm_source_remove(log->checkpoint);
 	log->retry = skm_source_remove(log->retry);
 	log->mounts = skm_source_remove(log->mounts);
 	skm_fd_close(&log->mounts_fd);
-	if (log->stream)
+	if (was_complete)
 		skm_stream_checkpoint(log->stream, "stop");
 	log->stream = skm_stream_free(log->stream);
 	free(log);

@@ -544,7 +544,6 @@ static int start(struct service *service, int *listen_fd)
 static void take_down(struct service *service)
 {
 	if (service->stream) {
-		skm_stream_checkpoint(service->stream, "stop");
 		flush_round(service);
 		if (records_waiting(service) > 0)
 			skm_log(SKM_SEVERITY_ALERT,
@@ -591,6 +590,7 @@ int skm_service_run(const struct skm_service_options *options, int *listen_fd)
 		r = skm_loop_run(service.loop);
 		(void)skm_notify("STOPPING=1");
 		options->settle(&service.authenticator);
+		skm_stream_checkpoint(service.stream, "stop");
 	}
 	take_down(&service);
 	return r;
