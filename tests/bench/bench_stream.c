@@ -79,7 +79,7 @@ static double grouped_per_second(struct skm_stream *stream)
 	double begin = now_usec();
 	for (unsigned i = 0; i < GROUPED; i++) {
 		skm_stream_append(stream, &record);
-		if (i % 2048 == 2047 && skm_stream_flush(stream) < 0)
+		if (i % 512 == 511 && skm_stream_flush(stream) < 0)
 			return -1;
 	}
 	return skm_stream_flush(stream) < 0 ? -1 : GROUPED / ((now_usec() - begin) / 1e6);
