@@ -75,7 +75,8 @@ static size_t escape_one(
 	return used;
 }
 
-/* How many characters at the beginning are written as they are: nearly all of most texts, so they go at once. */
+/* How many characters at the beginning are written as they are: nearly all of most texts, so they go at once.
+ */
 static size_t plain_len(const char *text, size_t len)
 {
 	size_t i = 0;

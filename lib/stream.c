@@ -174,8 +174,8 @@ static struct pending *make_checkpoint(struct skm_stream *stream, const char *re
 	if (!pending)
 		return NULL;
 	pending->record.has_checkpoint = true;
-	(void)snprintf(pending->record.checkpoint.reason, sizeof(pending->record.checkpoint.reason), "%s",
-		reason);
+	(void)snprintf(
+		pending->record.checkpoint.reason, sizeof(pending->record.checkpoint.reason), "%s", reason);
 	return pending;
 }
 
@@ -215,8 +215,8 @@ static bool is_full(const struct skm_stream *stream, const struct group *group,
 	return used > 0 && !record->has_checkpoint && used + line_len + reserved > stream->segment_bytes;
 }
 
-/* Queues a checkpoint before the record at *link, where it keeps its place, and so its number, should it have to
- * be written again. False: no memory. */
+/* Queues a checkpoint before the record at *link, where it keeps its place, and so its number, should it have
+ * to be written again. False: no memory. */
 static bool put_checkpoint(struct skm_stream *stream, struct pending **link, const char *reason)
 {
 	struct pending *checkpoint = make_checkpoint(stream, reason);

@@ -45,17 +45,10 @@ struct skm_stream_chain {
 	int write_error;      /* why the state could not be stored last, 0 = it could */
 };
 
-static void parse_boot_id(const char *text, uint8_t ret_boot_id[16])
-{
-	unsigned byte;
-	for (size_t i = 0; i < 16 && text && sscanf(text + 2 * i, "%2x", &byte) == 1; i++)
-		ret_boot_id[i] = (uint8_t)byte;
-}
-
 static struct secrets *new_secrets(void)
 {
-	struct secrets *secrets = mmap(
-		NULL, sizeof(*secrets), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct secrets *secrets =
+		mmap(NULL, sizeof(*secrets), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (secrets == MAP_FAILED)
 		return NULL;
 	/* Best effort: without the limit or the kernel for it the log is worth more than the lock. */
@@ -82,7 +75,8 @@ int skm_stream_chain_new(const struct skm_stream_chain_options *options, const s
 		return -ENOMEM;
 	}
 	skm_stream_chain_set_verifier_key(chain, options->verifier_key);
-	parse_boot_id(options->boot_id, chain->boot_id);
+	/* A boot that is not known is all zeros. */
+	(void)!skm_hex_parse(options->boot_id, sizeof(chain->boot_id), chain->boot_id);
 	*ret_chain = chain;
 	return 0;
 }
@@ -204,7 +198,8 @@ int skm_stream_chain_open(struct skm_stream_chain *chain, struct skm_segments *s
 		chain->has_verifier_key ? chain->verifier_key : NULL, chain->ops, &chain->file,
 		&secrets->group.chain);
 	if (opened < 0) {
-		(void)snprintf(segments->error, sizeof(segments->error), "cannot open %.160s: %s", chain->path,
+		(void)snprintf(segments->error, sizeof(segments->error), "cannot open %.160s: %s",
+			chain->path,
 			opened == -EWOULDBLOCK ? "another process writes it" : strerror(-opened));
 		return opened;
 	}
@@ -295,8 +290,7 @@ void skm_stream_chain_keep_group(struct skm_stream_chain *chain)
 	if (secrets->group.chain.checkpoint_sequence != secrets->at.chain.checkpoint_sequence)
 		chain->is_due_for_sync = true;
 	secrets->at = secrets->group;
-	chain->write_error =
-		-skm_chain_file_write(chain->file, &secrets->at.chain, chain->is_due_for_sync);
+	chain->write_error = -skm_chain_file_write(chain->file, &secrets->at.chain, chain->is_due_for_sync);
 	if (chain->write_error == 0)
 		chain->is_due_for_sync = false;
 }

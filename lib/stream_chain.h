@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Internal to the audit stream: the chain of its records. Knows where the chain stands, in memory and on disk;
- * stream.c knows the order of things. */
+/* Internal to the audit stream: the chain of its records. Knows where the chain stands, in memory and on
+ * disk; stream.c knows the order of things. */
 #ifndef SEKIMORI_STREAM_CHAIN_H
 #define SEKIMORI_STREAM_CHAIN_H
 
@@ -28,7 +28,8 @@ void skm_stream_chain_close(struct skm_stream_chain *chain);
 
 /* A group of lines is made on a copy, and the copy kept when the group is stored. */
 void skm_stream_chain_begin_group(struct skm_stream_chain *chain);
-/* Writes what would be the next line of the group; sets the record's chain members, and signs a checkpoint. */
+/* Writes what would be the next line of the group; sets the record's chain members, and signs a checkpoint.
+ */
 size_t skm_stream_chain_format(
 	struct skm_stream_chain *chain, struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);
 /* The line formatted last belongs to the group. */

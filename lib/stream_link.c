@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reads the chain's members out of a line that we may have written. As strict as stream_scan.c, which it asks first,
- * and for the same reasons: what was changed by hand is not ours. The bytes ,"skm":{ and ,"checkpoint":{ can only be the
- * members themselves, since quotes within strings are escaped. */
+/* Reads the chain's members out of a line that we may have written. As strict as stream_scan.c, which it asks
+ * first, and for the same reasons: what was changed by hand is not ours. The bytes ,"skm":{ and
+ * ,"checkpoint":{ can only be the members themselves, since quotes within strings are escaped. */
 #include <string.h>
 
 #include "stream_link.h"
@@ -17,7 +17,8 @@ struct cursor {
 static void expect(struct cursor *cursor, const char *word)
 {
 	size_t len = strlen(word);
-	if (cursor->is_wrong || (size_t)(cursor->end - cursor->at) < len || memcmp(cursor->at, word, len) != 0)
+	if (cursor->is_wrong || (size_t)(cursor->end - cursor->at) < len ||
+		memcmp(cursor->at, word, len) != 0)
 		cursor->is_wrong = true;
 	else
 		cursor->at += len;
@@ -47,26 +48,13 @@ static uint64_t take_number(struct cursor *cursor, uint64_t max)
 	return number;
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void take_hex(struct cursor *cursor, uint8_t *bytes, size_t len)
 {
-	if (cursor->is_wrong || (size_t)(cursor->end - cursor->at) < 2 * len) {
+	if (cursor->is_wrong || (size_t)(cursor->end - cursor->at) < 2 * len ||
+		skm_hex_parse(cursor->at, len, bytes) < 0)
 		cursor->is_wrong = true;
-		return;
-	}
-	for (size_t i = 0; i < len; i++, cursor->at += 2) {
-		int high = digit_of(cursor->at[0]), low = digit_of(cursor->at[1]);
-		if (high < 0 || low < 0)
-			cursor->is_wrong = true;
-		else
-			bytes[i] = (uint8_t)(high << 4 | low);
-	}
+	else
+		cursor->at += 2 * len;
 }
 
 static void take_quoted_hex(struct cursor *cursor, const char *before, uint8_t *bytes, size_t len)

@@ -71,8 +71,8 @@ int skm_segment_line_sequence(const char *line, size_t len, uint64_t *ret_sequen
 		return -EBADMSG;
 	at += sizeof(chain) - 1;
 	if (!skip_stream_name(&at, end) || !skip(&at, end, "\",\"c\":") || !skip_chain_id(&at, end) ||
-		!skip(&at, end, ",\"n\":") || !read_number(&at, end, &number) ||
-		!skip(&at, end, ",\"b\":") || !memmem(at, (size_t)(end - at), tail, sizeof(tail) - 1))
+		!skip(&at, end, ",\"n\":") || !read_number(&at, end, &number) || !skip(&at, end, ",\"b\":") ||
+		!memmem(at, (size_t)(end - at), tail, sizeof(tail) - 1))
 		return -EBADMSG;
 	*ret_sequence = number;
 	return 0;

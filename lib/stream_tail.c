@@ -53,8 +53,8 @@ static int fill(struct reader *reader)
 	}
 	ssize_t n;
 	do {
-		n = reader->ops->pread(reader->fd, reader->buf + reader->end, sizeof(reader->buf) - reader->end,
-			reader->offset);
+		n = reader->ops->pread(reader->fd, reader->buf + reader->end,
+			sizeof(reader->buf) - reader->end, reader->offset);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -87,8 +87,8 @@ static int next_line(struct reader *reader, const char **ret_line, size_t *ret_l
 
 /* The number of the segment's first line; 0 when that is none of the chain. NO_FILE: no segment, or an empty
  * one. */
-static int first_number(struct skm_segments *segments, uint32_t number, const struct skm_chain *chain,
-	uint64_t *ret_sequence)
+static int first_number(
+	struct skm_segments *segments, uint32_t number, const struct skm_chain *chain, uint64_t *ret_sequence)
 {
 	struct reader reader;
 	struct skm_line_link link;
@@ -109,8 +109,8 @@ static int first_number(struct skm_segments *segments, uint32_t number, const st
 	return r == LINE ? 0 : NO_FILE;
 }
 
-/* The newest segment that begins at or before the last record that the chain knows, so that this one is looked at
- * too; or the oldest of the chain. 0 = none of the chain. */
+/* The newest segment that begins at or before the last record that the chain knows, so that this one is
+ * looked at too; or the oldest of the chain. 0 = none of the chain. */
 static int find_begin(struct skm_segments *segments, const struct skm_chain *chain, uint32_t *ret_number)
 {
 	uint32_t found = 0;
@@ -246,7 +246,8 @@ static void conclude(const struct walk *walk, struct skm_chain_verdict *verdict)
 			walk->chain->sequence + 1, walk->gap_until - 1);
 	else if (walk->foreign > 0)
 		judge(verdict,
-			"%" PRIu64 " lines stand among the last records that belong to no record of this chain",
+			"%" PRIu64
+			" lines stand among the last records that belong to no record of this chain",
 			walk->foreign);
 }
 

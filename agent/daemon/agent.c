@@ -24,7 +24,7 @@
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
 
-#define LOOK_AGAIN_MS 50u /* several events of one device are one look */
+#define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
 #define RETRY_MAX_MS 64000u
 
@@ -531,10 +531,8 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 
 int skm_agent_run(const struct skm_agent_options *options)
 {
-	struct agent agent = {.options = options,
-		.clock = skm_clock_system(),
-		.signal_fd = -1,
-		.clock_fd = -1};
+	struct agent agent = {
+		.options = options, .clock = skm_clock_system(), .signal_fd = -1, .clock_fd = -1};
 	agent.clock.now(agent.clock.user, &agent.started);
 	int r = skm_boot_id_read(agent.boot_id);
 	if (r < 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Apart from agent.c because it is a life of its own: the disk may come late, fill up, or go away, while the gate
- * does its work. */
+/* Apart from agent.c because it is a life of its own: the disk may come late, fill up, or go away, while the
+ * gate does its work. */
 #include "agent_log.h"
 
 #include <fcntl.h>

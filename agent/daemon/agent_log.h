@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The agent's audit stream and what keeps it going: another try while records cannot be stored, another look at
- * the folder when something was mounted, and a signed checkpoint at intervals, which is the terminal's sign of
- * life. */
+/* The agent's audit stream and what keeps it going: another try while records cannot be stored, another look
+ * at the folder when something was mounted, and a signed checkpoint at intervals, which is the terminal's
+ * sign of life. */
 #ifndef SEKIMORI_AGENT_LOG_H
 #define SEKIMORI_AGENT_LOG_H
 
@@ -33,7 +33,8 @@ void skm_agent_log_configure(struct skm_agent_log *log, const struct skm_config 
 void skm_agent_log_append(struct skm_agent_log *log, const struct skm_record *record);
 /* As skm_stream_flush. */
 SKM_NODISCARD int skm_agent_log_flush(struct skm_agent_log *log);
-/* Stores what the round left; tells the system's log once when that begins to fail, and when it works again. */
+/* Stores what the round left; tells the system's log once when that begins to fail, and when it works again.
+ */
 void skm_agent_log_end_round(struct skm_agent_log *log);
 void skm_agent_log_get_state(const struct skm_agent_log *log, struct skm_stream_state *ret_state);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* By lstat before each request. inotify was rejected: it would watch folders that may be replaced as well, and saves
- * nothing beside the request itself. */
+/* By lstat before each request. inotify was rejected: it would watch folders that may be replaced as well,
+ * and saves nothing beside the request itself. */
 #include "file_identity.h"
 
 #include <string.h>

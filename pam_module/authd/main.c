@@ -50,9 +50,9 @@ static const struct option options[] = {{"create-key", no_argument, NULL, 'c'},
 	{"restore-escrow", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 'C'},
 	{"key", required_argument, NULL, 'K'}, {"state", required_argument, NULL, 'S'},
 	{"fallback", required_argument, NULL, 'F'}, {"log", required_argument, NULL, 'L'},
-	{"chain", required_argument, NULL, 'H'},
-	{"socket", required_argument, NULL, 's'}, {"lang", required_argument, NULL, 'l'},
-	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	{"chain", required_argument, NULL, 'H'}, {"socket", required_argument, NULL, 's'},
+	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'}, {0}};
 
 /* The ones that name a place. */
 static bool take_path(int option, struct arguments *arguments)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a durable record costs beside a bare write and fdatasync of as many bytes, in the same folder and in turns,
- * so that the disk's moods hit all alike; and how many records a second go in groups.
- * usage: bench_stream FOLDER [ROUNDS]; prints JSON */
+/* What a durable record costs beside a bare write and fdatasync of as many bytes, in the same folder and in
+ * turns, so that the disk's moods hit all alike; and how many records a second go in groups. usage:
+ * bench_stream FOLDER [ROUNDS]; prints JSON */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any bytes as a line of a segment. What is understood as a link of a chain must be one of our lines, with the same
- * number, and a body that the chain's own splitter finds too. */
+/* Any bytes as a line of a segment. What is understood as a link of a chain must be one of our lines, with
+ * the same number, and a body that the chain's own splitter finds too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (skm_line_link_parse(line, size, &link) < 0)
 		return 0;
 	require(size <= SKM_RECORD_LINE_MAX, "longer than any line of ours");
-	require(skm_segment_line_sequence(line, size, &sequence) == 0 && sequence == link.sequence, "the number");
+	require(skm_segment_line_sequence(line, size, &sequence) == 0 && sequence == link.sequence,
+		"the number");
 	require(sequence > 0 && sequence <= SKM_SEQUENCE_MAX, "the number's range");
 	require(skm_chain_line_split(line, size, &body_len, mac) == 0, "no MAC");
 	require(body_len == link.body_len && body_len < size, "the body");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The agent's audit stream in a real loop: signs of life while nothing happens, another try while the disk is away,
- * a last checkpoint. */
+/* The agent's audit stream in a real loop: signs of life while nothing happens, another try while the disk is
+ * away, a last checkpoint. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -41,7 +41,8 @@ struct shared {
 
 static struct fixture {
 	char folder[TMPDIR_BYTES];
-	char config[100], log[100], chain[100], machine_id[100], state[100], fallback[100], key[100], socket[100];
+	char config[100], log[100], chain[100], machine_id[100], state[100], fallback[100], key[100],
+		socket[100];
 	struct shared *shared;
 	uint32_t idle_ms;
 	pid_t pid;

@@ -323,6 +323,5 @@ Test(chain_file, a_folder_that_is_not_there_is_not_made)
 {
 	struct skm_chain_file *file = NULL;
 	struct skm_chain chain;
-	cr_expect_eq(
-		skm_chain_file_open("/nowhere/to/be/found/chain", NULL, &file, &chain), -ENOENT);
+	cr_expect_eq(skm_chain_file_open("/nowhere/to/be/found/chain", NULL, &file, &chain), -ENOENT);
 }

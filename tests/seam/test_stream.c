@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The audit stream against real folders: what it stores when nothing goes wrong, and on a real disk that fills. */
+/* The audit stream against real folders: what it stores when nothing goes wrong, and on a real disk that
+ * fills. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -98,8 +99,8 @@ Test(stream, begins_the_next_segment_when_one_is_full)
 	cr_expect_eq(stream_seen.count, 100);
 	cr_expect_geq(stream_seen.segments, 20);
 	for (unsigned number = 1; number <= stream_seen.segments; number++)
-		cr_expect(stream_segment_size(number) > 0 && stream_segment_size(number) <= 4000, "segment %u: %ld", number,
-			(long)stream_segment_size(number));
+		cr_expect(stream_segment_size(number) > 0 && stream_segment_size(number) <= 4000,
+			"segment %u: %ld", number, (long)stream_segment_size(number));
 	/* a limit below one line still stores every line */
 	skm_stream_set_segment_bytes(stream, 1);
 	stream_append(stream, 3);
@@ -127,7 +128,8 @@ Test(stream, large_queues_go_in_groups)
 	stream_append(stream, 1000);
 	stream_heal();
 	cr_assert_eq(skm_stream_flush(stream), 0);
-	cr_expect(stream_faults.calls[STREAM_WRITE] >= 2 && stream_faults.calls[STREAM_WRITE] < 20, "%u writes", stream_faults.calls[STREAM_WRITE]);
+	cr_expect(stream_faults.calls[STREAM_WRITE] >= 2 && stream_faults.calls[STREAM_WRITE] < 20,
+		"%u writes", stream_faults.calls[STREAM_WRITE]);
 	stream_look();
 	cr_expect_eq(stream_seen.count, 1000);
 	skm_stream_free(stream);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The chain of an audit stream: what is in the lines, when a checkpoint is due, in which order things reach the
- * disk, and what is made of lines and states that do not fit together. */
+/* The chain of an audit stream: what is in the lines, when a checkpoint is due, in which order things reach
+ * the disk, and what is made of lines and states that do not fit together. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -248,8 +248,8 @@ Test(stream_chain, a_state_that_cannot_be_written_costs_no_record)
 	skm_stream_checkpoint(stream, "stop");
 	skm_stream_free(stream);
 	stream_look();
-	cr_expect_not_null(strstr(stream_seen.checkpoint_detail, "cannot be stored: Input/output error"), "%s",
-		stream_seen.checkpoint_detail);
+	cr_expect_not_null(strstr(stream_seen.checkpoint_detail, "cannot be stored: Input/output error"),
+		"%s", stream_seen.checkpoint_detail);
 	stream_heal();
 	run(2);
 	expect_unbroken();
@@ -371,8 +371,8 @@ Test(stream_chain, lines_of_nobody_are_told)
 	expect_broken("1 lines stand among the last records");
 }
 
-/* Root had the key of then, and the state of then: the MAC of what the terminal wrote in between is right, but that
- * of a forged record is not. */
+/* Root had the key of then, and the state of then: the MAC of what the terminal wrote in between is right,
+ * but that of a forged record is not. */
 Test(stream_chain, a_forged_record_behind_the_state_is_told)
 {
 	run(2);
@@ -392,6 +392,24 @@ Test(stream_chain, a_forged_record_behind_the_state_is_told)
 	stream_segment_put(1, line);
 	run(1);
 	expect_broken("record 5 is not the one that was written");
+}
+
+/* The hash before is public: who has no key can give the right one, and his MAC is wrong. */
+Test(stream_chain, a_record_with_another_mac_behind_the_state_is_told)
+{
+	char digit;
+	run(2);
+	stream_chain_keep();
+	run(1);
+	stream_chain_restore();
+	int fd = open(stream_segment_path(1), O_RDWR | O_CLOEXEC);
+	off_t at = stream_segment_size(1) - (off_t)strlen("0\"}\n");
+	cr_assert_eq(pread(fd, &digit, 1, at), 1);
+	digit = digit == '0' ? '1' : '0';
+	cr_assert_eq(pwrite(fd, &digit, 1, at), 1);
+	close(fd);
+	run(1);
+	expect_broken("record 7 is not the one that was written");
 }
 
 Test(stream_chain, missing_records_behind_the_state_are_told)
@@ -533,7 +551,8 @@ Test(stream_chain, a_state_that_was_replaced_meanwhile_is_told)
 	expect_broken("the last 3 records, 1 to 3, are missing");
 }
 
-/* Early in boot, folders may be those below a mount that comes later: what was written there is another chain. */
+/* Early in boot, folders may be those below a mount that comes later: what was written there is another
+ * chain. */
 Test(stream_chain, goes_on_with_the_chain_that_is_mounted_later)
 {
 	char log[STREAM_PATH_BYTES + 8], state[STREAM_PATH_BYTES + 8];
@@ -567,7 +586,8 @@ Test(stream_chain, a_state_that_cannot_be_opened_is_waited_for)
 	struct skm_stream *stream = stream_begin_chained(MEGABYTE);
 	stream_append(stream, 2);
 	cr_expect_eq(skm_stream_flush(stream), -ENOENT);
-	cr_expect_not_null(strstr(stream_state(stream).error, "cannot open"), "%s", stream_state(stream).error);
+	cr_expect_not_null(
+		strstr(stream_state(stream).error, "cannot open"), "%s", stream_state(stream).error);
 	cr_expect_not_null(strstr(stream_state(stream).error, stream_chain_path));
 	cr_assert_eq(rename(aside, folder), 0);
 	store(stream, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A chained stream that is stopped by kill -9 at each of its system calls, also half-way through a write, and at
- * random, over and over. Afterwards: what was reported as stored is there, no record is there twice, the chain goes
- * on without a break, its MACs and signatures hold, and nothing is told to be broken. */
+/* A chained stream that is stopped by kill -9 at each of its system calls, also half-way through a write, and
+ * at random, over and over. Afterwards: what was reported as stored is there, no record is there twice, the
+ * chain goes on without a break, its MACs and signatures hold, and nothing is told to be broken. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static struct shared {
 		ino_t inode;
 		off_t size;
 	} synced[SEGMENTS_MAX]; /* segments, by their numbers */
-} *shared;
+} * shared;
 
 static void setup(void)
 {
@@ -94,7 +94,8 @@ static void live_until(unsigned k, bool is_short)
 	cr_assert(shared->is_done ? WIFEXITED(status) : was_killed, "%x", (unsigned)status);
 }
 
-/* Records that were not reported as stored may be there or not; what comes next must be told apart from them. */
+/* Records that were not reported as stored may be there or not; what comes next must be told apart from them.
+ */
 static void look(const char *what, unsigned k)
 {
 	stream_look();
@@ -196,8 +197,8 @@ static void keep_account(enum stream_call call, int fd)
 	}
 }
 
-/* Of what was not synced, any part may be there: here a part from the front, or all of it. The state is as it was
- * synced last. */
+/* Of what was not synced, any part may be there: here a part from the front, or all of it. The state is as it
+ * was synced last. */
 static void cut_power(void)
 {
 	for (unsigned number = 1; number < SEGMENTS_MAX; number++) {

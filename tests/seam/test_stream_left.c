@@ -123,7 +123,8 @@ Test(stream_left, understands_its_own_lines_and_no_others)
 	struct skm_record record;
 	uint64_t sequence = 0;
 	skm_record_init(&record, SKM_EVENT_RESUMED);
-	snprintf(record.detail, sizeof(record.detail), ",\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":99,\"b\":");
+	snprintf(record.detail, sizeof(record.detail),
+		",\"skm\":{\"stream\":\"agent\",\"c\":null,\"n\":99,\"b\":");
 	record.sequence = 12345;
 	size_t len = skm_record_format(&record, line) - 1;
 	cr_expect_eq(skm_segment_line_sequence(line, len, &sequence), 0);
@@ -152,4 +153,3 @@ Test(stream_left, understands_its_own_lines_and_no_others)
 		"{\"time\":1,\"skm\":{\"stream\":\"auth\",\"c\":null,\"n\":9007199254740992,\"b\":null},\"m\":null}";
 	cr_expect_eq(skm_segment_line_sequence(good, sizeof(good) - 1, &sequence), 0);
 }
-

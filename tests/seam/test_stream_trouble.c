@@ -18,7 +18,8 @@ Test(stream_trouble, a_missing_folder_is_found_when_it_comes)
 	stream_append(stream, 2);
 	cr_expect_eq(skm_stream_flush(stream), -ENOENT);
 	cr_expect(stream_state(stream).is_failing);
-	cr_expect_not_null(strstr(stream_state(stream).error, "No such file"), "%s", stream_state(stream).error);
+	cr_expect_not_null(
+		strstr(stream_state(stream).error, "No such file"), "%s", stream_state(stream).error);
 	stream_append(stream, 1);
 	cr_expect_eq(skm_stream_flush(stream), -ENOENT);
 	cr_assert_eq(mkdir(stream_folder, 0750), 0);
@@ -288,4 +289,3 @@ Test(stream_trouble, survives_faults_at_random)
 		cr_assert_eq(stream_seen.recovered, 0, "seed %u: nobody else touched the files", seed);
 	}
 }
-

@@ -30,9 +30,10 @@ static bool fails(enum stream_call call)
 	if (stream_faults.total < sizeof(stream_faults.order) - 1)
 		stream_faults.order[stream_faults.total] = (char)('A' + call);
 	stream_faults.total++;
-	bool is_hit = (stream_faults.total >= stream_faults.first && stream_faults.total <= stream_faults.last) ||
-		      stream_faults.always[call] ||
-		      (stream_faults.chance > 0 && stream_random() % 100 < stream_faults.chance);
+	bool is_hit =
+		(stream_faults.total >= stream_faults.first && stream_faults.total <= stream_faults.last) ||
+		stream_faults.always[call] ||
+		(stream_faults.chance > 0 && stream_random() % 100 < stream_faults.chance);
 	if (is_hit)
 		errno = stream_faults.error;
 	return is_hit;
@@ -170,8 +171,8 @@ static int chain_rename(const char *from, const char *to)
 	return fails(CHAIN_RENAME) ? hit() : rename(from, to);
 }
 
-const struct skm_chain_file_ops chain_faulty = {chain_open, chain_lock, chain_fstat, chain_fchmod, chain_pread,
-	chain_pwrite, chain_fdatasync, chain_fsync, chain_rename};
+const struct skm_chain_file_ops chain_faulty = {chain_open, chain_lock, chain_fstat, chain_fchmod,
+	chain_pread, chain_pwrite, chain_fdatasync, chain_fsync, chain_rename};
 
 void stream_heal(void)
 {
@@ -440,7 +441,8 @@ static void open_first_key(struct verifier *verifier, const char *id)
 	cr_assert(is_found, "no key of the chain %s", id);
 	line[strcspn(line, "\n")] = '\0';
 	bytes_of(line + strlen(id) + 1, sealed, sizeof(sealed));
-	cr_assert_eq(skm_chain_open_key(stream_verifier_key, stream_verifier_secret, sealed, verifier->key), 0);
+	cr_assert_eq(
+		skm_chain_open_key(stream_verifier_key, stream_verifier_secret, sealed, verifier->key), 0);
 }
 
 static void prove_checkpoint(struct verifier *verifier, uint64_t n, json_t *object)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An audit stream's surroundings for tests: a folder and a chain's state of its own, system calls that fail, write
- * half, or end the process on command, a reader that is as strict as the manual asks readers to be, and a
- * verifier who has the chain's first key. One world at a time. */
+/* An audit stream's surroundings for tests: a folder and a chain's state of its own, system calls that fail,
+ * write half, or end the process on command, a reader that is as strict as the manual asks readers to be, and
+ * a verifier who has the chain's first key. One world at a time. */
 #ifndef SKM_TEST_STREAM_WORLD_H
 #define SKM_TEST_STREAM_WORLD_H
 
@@ -110,10 +110,12 @@ struct stream_seen {
 extern struct stream_seen stream_seen;
 
 /* Reads as the manual tells readers to: in order, a number that was seen already is skipped, a torn end is
- * dropped. Fails on a gap, on two records with one number, and on a record r… that is lost or out of order. */
+ * dropped. Fails on a gap, on two records with one number, and on a record r… that is lost or out of order.
+ */
 void stream_look(void);
-/* After stream_look, of a stream that was chained from its first record on: every line continues the one before,
- * every MAC is the one that the first key leads to, every checkpoint is signed by the key named before. */
+/* After stream_look, of a stream that was chained from its first record on: every line continues the one
+ * before, every MAC is the one that the first key leads to, every checkpoint is signed by the key named
+ * before. */
 void stream_prove(void);
 
 #endif

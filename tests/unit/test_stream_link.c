@@ -123,8 +123,7 @@ Test(stream_link, no_part_of_a_line_is_a_line)
 	for (size_t cut = 0; cut < len; cut++)
 		cr_assert_eq(skm_line_link_parse(line, cut, &link), -EBADMSG, "cut at %zu", cut);
 	for (size_t skip = 1; skip <= len; skip++)
-		cr_assert_eq(
-			skm_line_link_parse(line + skip, len - skip, &link), -EBADMSG, "from %zu", skip);
+		cr_assert_eq(skm_line_link_parse(line + skip, len - skip, &link), -EBADMSG, "from %zu", skip);
 }
 
 /* One byte changed within the chain's own members, to anything that is no hex digit there. */
