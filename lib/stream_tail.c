@@ -15,11 +15,14 @@
 struct reader {
 	const struct skm_stream_ops *ops;
 	int fd;
+	off_t size;   /* of the file, when it was opened */
 	off_t offset; /* behind what is in buf */
 	size_t begin, end;
 	bool is_skipping; /* inside of a line that is too long to be ours */
 	char buf[2 * SKM_RECORD_LINE_MAX];
 };
+
+#define NEAR_BYTES ((off_t)8 * SKM_RECORD_LINE_MAX)
 
 enum { LINE = 1, NO_FILE }; /* besides 0 = end, and -errno */
 
@@ -38,6 +41,7 @@ static int open_segment(struct skm_segments *segments, uint32_t number, struct r
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return NO_FILE;
+	reader->size = st.st_size;
 	reader->fd = skm_fd_take(&fd);
 	return 0;
 }
@@ -130,6 +134,50 @@ static int find_begin(struct skm_segments *segments, const struct skm_chain *cha
 			break;
 	}
 	*ret_number = found;
+	return 0;
+}
+
+static void move_to(struct reader *reader, off_t offset)
+{
+	reader->offset = offset;
+	reader->begin = reader->end = 0;
+	reader->is_skipping = offset > 0;
+}
+
+/* 1: a line of the chain, of a record that it knows, stands next behind the first newline after `offset`. 0:
+ * none does. -errno. */
+static int is_known_behind(struct reader *reader, off_t offset, const struct skm_chain *chain)
+{
+	struct skm_line_link link;
+	const char *line = NULL;
+	size_t len = 0;
+	move_to(reader, offset);
+	int r = next_line(reader, &line, &len); /* the rest of a line */
+	if (r == LINE)
+		r = next_line(reader, &line, &len);
+	if (r != LINE)
+		return r;
+	return skm_line_link_parse(line, len, &link) == 0 &&
+	       memcmp(link.chain_id, chain->id, sizeof(link.chain_id)) == 0 &&
+	       link.sequence <= chain->sequence;
+}
+
+/* Skips what is known long since: a service that starts with each login must not read a whole segment. */
+static int skip_known(struct reader *reader, const struct skm_chain *chain)
+{
+	const char *line = NULL;
+	size_t len = 0;
+	for (off_t window = NEAR_BYTES; window < reader->size; window *= 8) {
+		int r = is_known_behind(reader, reader->size - window, chain);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		move_to(reader, reader->size - window);
+		r = next_line(reader, &line, &len);
+		return r < 0 ? r : 0;
+	}
+	move_to(reader, 0);
 	return 0;
 }
 
@@ -264,7 +312,9 @@ int skm_stream_tail_take(
 		r = open_segment(segments, number, &reader);
 		if (r != 0)
 			continue;
-		while ((r = next_line(&reader, &line, &len)) == LINE)
+		if (number == begin)
+			r = skip_known(&reader, chain);
+		while (r >= 0 && (r = next_line(&reader, &line, &len)) == LINE)
 			take_line(&walk, line, len);
 		skm_fd_close(&reader.fd);
 	}

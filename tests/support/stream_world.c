@@ -301,6 +301,20 @@ struct skm_stream_state stream_state(const struct skm_stream *stream)
 	return state;
 }
 
+void stream_store(struct skm_stream *stream, unsigned count)
+{
+	stream_append(stream, count);
+	cr_assert_eq(skm_stream_flush(stream), 0, "%s", stream_state(stream).error);
+}
+
+void stream_run(unsigned count)
+{
+	struct skm_stream *stream = stream_begin_chained(MEGABYTE);
+	stream_store(stream, count);
+	skm_stream_checkpoint(stream, "stop");
+	skm_stream_free(stream);
+}
+
 /* ---- a reader ---- */
 
 struct stream_seen stream_seen;

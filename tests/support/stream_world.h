@@ -90,6 +90,10 @@ struct skm_stream *stream_begin_boot(uint64_t segment_bytes, const char *boot_id
 /* Records with the details r0, r1, … */
 void stream_append(struct skm_stream *stream, unsigned count);
 extern unsigned stream_next_record;
+/* Appends and stores; both must succeed. */
+void stream_store(struct skm_stream *stream, unsigned count);
+/* One run, chained, that stores so many records and ends with a checkpoint. */
+void stream_run(unsigned count);
 struct skm_stream_state stream_state(const struct skm_stream *stream);
 
 /* ---- a reader ---- */
