@@ -287,10 +287,8 @@ static int store_all(struct skm_stream *stream)
 }
 
 /* What contradicts the chain is not written behind. */
-static int open_chain(struct skm_stream *stream, const struct skm_segment_finding *finding)
+static int open_chain(struct skm_stream *stream)
 {
-	if (!finding->is_known || finding->is_tampered)
-		stream->is_unchecked = true;
 	int r = skm_stream_chain_open(stream->chain, &stream->segments, stream->is_unchecked,
 		&stream->is_start_due, &stream->verdict);
 	if (r < 0)
@@ -334,7 +332,7 @@ static int open_all(struct skm_stream *stream)
 	int r = skm_segments_open(&stream->segments, &finding);
 	if (finding.is_repaired)
 		stream->finding = finding;
-	if (finding.is_tampered)
+	if (!finding.is_known || finding.is_tampered)
 		stream->is_unchecked = true;
 	if (r < 0)
 		return r;
@@ -342,7 +340,7 @@ static int open_all(struct skm_stream *stream)
 	if (finding.sequence > stream->sequence)
 		stream->sequence = finding.sequence;
 	if (stream->chain)
-		r = open_chain(stream, &finding);
+		r = open_chain(stream);
 	return r < 0 ? r : tell_findings(stream);
 }
 

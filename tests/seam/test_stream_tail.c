@@ -195,6 +195,22 @@ Test(stream_tail, what_is_done_while_it_runs_is_told)
 	skm_stream_free(stream);
 }
 
+/* Another file under the same name, between two looks. */
+Test(stream_tail, a_segment_that_was_replaced_meanwhile_is_told)
+{
+	char aside[STREAM_PATH_BYTES + 16], command[600];
+	struct skm_stream *stream = stream_begin_chained(MEGABYTE);
+	stream_store(stream, 5);
+	snprintf(aside, sizeof(aside), "%s/aside", stream_folder);
+	snprintf(command, sizeof(command), "head -n 4 %s >%s && mv %s %s", stream_segment_path(1), aside,
+		aside, stream_segment_path(1));
+	cr_assert_eq(system(command), 0);
+	skm_stream_reopen(stream);
+	stream_store(stream, 1);
+	skm_stream_free(stream);
+	expect_broken("the last 2 records, 5 to 6, are missing");
+}
+
 Test(stream_tail, a_break_is_told_even_if_the_disk_is_full_first)
 {
 	stream_run(5);
