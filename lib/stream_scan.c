@@ -39,7 +39,7 @@ static bool skip_chain_id(const char **at, const char *end)
 	const char *begin = *at;
 	while (*at < end && ((**at >= '0' && **at <= '9') || (**at >= 'a' && **at <= 'f')))
 		(*at)++;
-	return *at - begin == 2 * SKM_CHAIN_ID_BYTES && skip(at, end, "\"");
+	return (size_t)(*at - begin) == (size_t)2 * SKM_CHAIN_ID_BYTES && skip(at, end, "\"");
 }
 
 static bool read_number(const char **at, const char *end, uint64_t *ret_number)
