@@ -64,6 +64,7 @@ def test_kills_and_power_cuts_break_nothing(t: Terminal) -> None:
         t.check("pkill -9 -x sekimori-authd; kill -9 $(systemctl show -P MainPID sekimorid)")
         wait_for(lambda: login.su(t, ["taro", phone.fresh(t)]).ok, "a login after the kill", 400.0)
     now = login.clock(t)
+    t.check("sync")  # the rig's own files must outlive the cut
     t.vm.spawn("while :; do kill -HUP $(systemctl show -P MainPID sekimorid); done")  # a record each
     wait_for(lambda: len([r for r in t.records() if r["event"] == "POLICY_CHANGED"]) > 5, "records in flight")
     t.vm.hard_reset()
