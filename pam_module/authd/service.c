@@ -156,6 +156,8 @@ static int open_timers(struct skm_service *service)
 	int r = skm_loop_add_timer(service->loop, CLOCK_MONOTONIC, on_nothing, service, &service->log_retry);
 	if (r == 0)
 		r = skm_loop_add_timer(service->loop, CLOCK_BOOTTIME, on_idle, service, &service->idle);
+	if (r == 0)
+		r = skm_service_open_checkpoints(service);
 	if (r < 0)
 		return r;
 	skm_timer_arm(service->idle, service->options->idle_ms, 0);
@@ -262,6 +264,7 @@ void skm_service_options_default(struct skm_service_options *ret_options)
 	*ret_options = (struct skm_service_options){
 		.config_path = SKM_CONFIG_PATH,
 		.log_folder = SKM_AUTH_LOG_FOLDER,
+		.chain_path = SKM_AUTH_CHAIN_PATH,
 		.machine_id_path = SKM_MACHINE_ID_PATH,
 		.state_folder = SKM_STORE_FOLDER,
 		.fallback_folder = SKM_STORE_FALLBACK_FOLDER,
@@ -285,6 +288,7 @@ int skm_service_run(const struct skm_service_options *options, int *listen_fd)
 		r = skm_loop_run(service.loop);
 		(void)skm_notify("STOPPING=1");
 		options->settle(&service.authenticator);
+		skm_stream_checkpoint(service.stream, "stop");
 	}
 	take_down(&service);
 	return r;

@@ -116,8 +116,8 @@ static int take_config(struct skm_service *service)
 		service->options->config_path, "%s -> %s", old->version, config->version);
 	/* The store may point to the old one's escrow key. */
 	int r = skm_service_open_store(service);
+	skm_service_configure_stream(service, old);
 	(void)skm_config_free(old);
-	skm_stream_set_segment_bytes(service->stream, config->audit.segment_bytes);
 	skm_packet_server_refresh_roles(service->server);
 	return r;
 }

@@ -88,14 +88,56 @@ uint64_t skm_service_records_waiting(const struct skm_service *service)
 	return state.pending;
 }
 
+static const uint8_t *verifier_key_of(const struct skm_config *config)
+{
+	return config->audit.has_verifier_key ? config->audit.verifier_key : NULL;
+}
+
 /* Before everything that may have something to record. */
 int skm_service_open_stream(struct skm_service *service)
 {
-	int r = skm_stream_new(
-		service->options->log_folder, service->config->audit.segment_bytes, &service->stream);
+	const struct skm_config *config = service->config;
+	const struct skm_stream_chain_options chain = {.path = service->options->chain_path,
+		.verifier_key = verifier_key_of(config),
+		.boot_id = service->authenticator.boot_id};
+	int r = skm_stream_new(service->options->log_folder, config->audit.segment_bytes, &service->stream);
+	if (r < 0)
+		return r;
+	skm_stream_set_stamp(service->stream, stamp, service);
+	return skm_stream_set_chain(service->stream, &chain);
+}
+
+static void arm_checkpoints(const struct skm_service *service)
+{
+	uint64_t interval_ms = service->config->audit.checkpoint_sec * UINT64_C(1000);
+	skm_timer_arm(service->checkpoint, interval_ms, interval_ms);
+}
+
+static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	const struct skm_service *service = user;
+	skm_stream_checkpoint(service->stream, "time");
+	return 0;
+}
+
+int skm_service_open_checkpoints(struct skm_service *service)
+{
+	int r = skm_loop_add_timer(service->loop, CLOCK_BOOTTIME, on_checkpoint, service, &service->checkpoint);
 	if (r == 0)
-		skm_stream_set_stamp(service->stream, stamp, service);
+		arm_checkpoints(service);
 	return r;
+}
+
+void skm_service_configure_stream(struct skm_service *service, const struct skm_config *old)
+{
+	const struct skm_config *config = service->config;
+	/* Armed again only by another interval, so that changes of the file do not put it off. */
+	if (config->audit.checkpoint_sec != old->audit.checkpoint_sec)
+		arm_checkpoints(service);
+	skm_stream_set_segment_bytes(service->stream, config->audit.segment_bytes);
+	skm_stream_set_verifier_key(service->stream, verifier_key_of(config));
 }
 
 /* ---- the clock ---- */

@@ -23,7 +23,7 @@ static void fake_now(void *user, struct skm_timestamp *ret_now)
 
 static _Noreturn void serve(const struct live_authd *authd, int listen_fd)
 {
-	static const char *const names[] = {"conf", "log", "machine-id", "state", "fallback", "key"};
+	static const char *const names[] = {"conf", "log", "machine-id", "state", "fallback", "key", "chain"};
 	static char paths[SKM_ARRAY_SIZE(names)][TMPDIR_BYTES + 16];
 	struct skm_service_options options;
 	skm_service_options_default(&options);
@@ -35,6 +35,7 @@ static _Noreturn void serve(const struct live_authd *authd, int listen_fd)
 	options.state_folder = paths[3];
 	options.fallback_folder = paths[4];
 	options.key_path = paths[5];
+	options.chain_path = paths[6];
 	options.idle_ms = 0;
 	options.clock = (struct skm_clock){.now = fake_now, .user = authd->now_sec};
 	options.answer = skm_authenticator_answer;
