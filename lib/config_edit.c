@@ -132,6 +132,8 @@ static const char *newline_of(const char *text, size_t len)
 static int splice(const char *text, size_t len, const char *from, const char *to, const char *piece,
 	char **ret_text, size_t *ret_len)
 {
+	if (!from || !to || to < from)
+		return -EINVAL; /* never: the scanner would have refused the text */
 	size_t before = (size_t)(from - text);
 	size_t after = len - (size_t)(to - text);
 	size_t piece_len = strlen(piece);
@@ -229,19 +231,18 @@ static int apply(const char *text, size_t len, const char *group, const struct s
 	return add_setting(text, len, &place, change, ret_text, ret_len);
 }
 
-int skm_config_edit(const char *path, const char *text, size_t len, const char *group,
-	const struct skm_config_change *changes, size_t count, char **ret_text, size_t *ret_len,
-	struct skm_config_error *error)
+int skm_config_edit(const char *path, const char *text, size_t len, const struct skm_config_edit *edit,
+	char **ret_text, size_t *ret_len, struct skm_config_error *error)
 {
 	SKM_CLEANUP(skm_free) char *current = NULL;
 	size_t current_len = 0;
 	int r = skm_config_scan(path, text, len, error);
 	if (r == 0)
 		r = splice(text, len, text, text, "", &current, &current_len);
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = 0; r == 0 && current && i < edit->count; i++) {
 		char *next = NULL;
 		size_t next_len = 0;
-		r = apply(current, current_len, group, &changes[i], &next, &next_len);
+		r = apply(current, current_len, edit->group, &edit->changes[i], &next, &next_len);
 		if (r == 0) {
 			free(current);
 			current = next;

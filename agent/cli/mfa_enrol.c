@@ -21,6 +21,7 @@
 
 #define PNG_SCALE 8
 #define SECRET_TEXT_BYTES 160
+#define ROWS_BELOW 4 /* the secret and the question: what they push out of sight cannot be read either */
 
 static const char help_ja[] =
 	"使い方: sekimori mfa enrol [--user NAME] [オプション]\n"
@@ -152,20 +153,20 @@ static void draw_qr(const struct enrolment *enrolment, enum skm_qr_style style)
 	bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
 	unsigned margin = SKM_QR_MARGIN;
 	if (is_known && (skm_qr_columns(qr, style, margin) > window.ws_col ||
-				skm_qr_rows(qr, style, margin) >= window.ws_row))
+				skm_qr_rows(qr, style, margin) + ROWS_BELOW > window.ws_row))
 		margin /= 2; /* readers manage with that on a screen */
 	unsigned columns = skm_qr_columns(qr, style, margin);
 	unsigned rows = skm_qr_rows(qr, style, margin);
 	bool is_too_wide = is_known && columns > window.ws_col;
 	if (!is_too_wide)
 		skm_qr_print(stdout, qr, style, margin);
-	if (is_too_wide || (is_known && rows >= window.ws_row))
+	if (is_too_wide || (is_known && rows + ROWS_BELOW > window.ws_row))
 		(void)fprintf(stderr,
 			SKM_SAY("QRコードには%u桁×%u行の画面が必要です (この画面は%u桁×%u行)。"
 				"画面を広げるか、--png FILE を使ってください。\n",
 				"The QR code takes a window of %u columns and %u rows (this one has %u and %u): "
 				"enlarge it, or use --png FILE.\n"),
-			columns, rows + 1, window.ws_col, window.ws_row);
+			columns, rows + ROWS_BELOW, window.ws_col, window.ws_row);
 }
 
 static void print_secret(const struct enrolment *enrolment)

@@ -32,6 +32,8 @@ static const char help_en[] =
 static int read_input(const struct skm_cli *cli, const char *given, char *ret_text, size_t size)
 {
 	int r = 0;
+	if (!given)
+		return SKM_EXIT_USAGE; /* never: one of the two was asked for */
 	if (strcmp(given, "-") == 0)
 		r = skm_mfa_read_line(SKM_SAY("鍵またはURI: ", "Secret or URI: "), ret_text, size);
 	else if (strlen(given) < size)

@@ -77,7 +77,7 @@ bool skm_mfa_people_has_login_shell(const char *shell)
 
 int skm_mfa_people_each(const char *root, int (*on_person)(void *user, const char *name), void *user)
 {
-	struct walk walk;
+	struct walk walk = {0};
 	int r = walk_begin(root, false, &walk);
 	if (r < 0)
 		return r;
@@ -104,7 +104,7 @@ static int find_person(const char *root, const char *name, gid_t *ret_gid)
 		*ret_gid = person->pw_gid;
 		return 0;
 	}
-	struct walk walk;
+	struct walk walk = {0};
 	int r = walk_begin(root, false, &walk);
 	if (r < 0)
 		return r;
@@ -138,7 +138,7 @@ static int look_in_group(const char *root, const char *name, gid_t gid, const ch
 			return errno && errno != ESRCH && errno != ENOENT ? -errno : 0;
 		return !name || group->gr_gid == gid || lists(group, name);
 	}
-	struct walk walk;
+	struct walk walk = {0};
 	int r = walk_begin(root, true, &walk);
 	if (r < 0)
 		return r;

@@ -175,12 +175,10 @@ static int report(const struct editing *editing, bool is_changed)
 	}
 	print_change("mfa.require", before, after);
 	print_change("mfa.grace_until", grace_before, grace_after);
-	(void)puts(
-		is_changed
-			? SKM_SAY("設定ファイルを書き換えました。systemctl reload sekimorid sekimori-authd で反映されます。",
-				  "Written. systemctl reload sekimorid sekimori-authd puts it in force.")
-			: SKM_SAY("既にそうなっています。何も変更していません。",
-				  "It is so already; nothing was changed."));
+	(void)puts(is_changed ? SKM_SAY("設定ファイルを書き換えました。次のログインから反映されます。",
+					"Written; in force from the next login on.")
+			      : SKM_SAY("既にそうなっています。何も変更していません。",
+					"It is so already; nothing was changed."));
 	return SKM_EXIT_YES;
 }
 
@@ -227,8 +225,9 @@ static int edit(struct editing *editing)
 		changes[1].value = grace;
 	}
 	if (r == 0)
-		r = skm_config_edit(options->config_path, editing->old_text, editing->old_len, "mfa", changes,
-			options->grace ? 2 : 1, &editing->new_text, &editing->new_len, &error);
+		r = skm_config_edit(options->config_path, editing->old_text, editing->old_len,
+			&(struct skm_config_edit){"mfa", changes, options->grace ? 2 : 1}, &editing->new_text,
+			&editing->new_len, &error);
 	if (r == 0)
 		r = skm_config_parse(options->config_path, editing->new_text, editing->new_len,
 			(int64_t)time(NULL), &editing->new_config, &error);

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +15,7 @@
 
 #include "sekimori/io.h"
 
-#define FILE_BYTES_MAX ((size_t)256 * 1024)
+#define FILE_BYTES_MAX 65536u
 #define PATH_BYTES 4096
 
 static void close_folder(DIR **folder)
@@ -29,15 +28,6 @@ static int join(char *buf, size_t size, const char *root, const char *path, cons
 {
 	int len = snprintf(buf, size, "%s%s%s", root, path, suffix);
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
-}
-
-static int open_folder(const char *path, DIR **ret_folder)
-{
-	DIR *folder = opendir(path);
-	if (!folder)
-		return -errno;
-	*ret_folder = folder;
-	return 0;
 }
 
 /* The next regular file that is not hidden; 0 at the end. */
@@ -68,10 +58,8 @@ int skm_mfa_stack_is_on(const char *root)
 	int r = join(path, sizeof(path), root, SKM_MFA_STACK_FOLDER, "/common-auth");
 	if (r < 0)
 		return r;
-	SKM_CLEANUP(skm_free) char *text = malloc(FILE_BYTES_MAX);
+	char text[FILE_BYTES_MAX];
 	size_t len = 0;
-	if (!text)
-		return -ENOMEM;
 	r = skm_file_read_at(AT_FDCWD, path, text, FILE_BYTES_MAX, &len);
 	if (r < 0)
 		return r;
@@ -97,7 +85,7 @@ static int empty_folder(int fd)
 		(void)close(copy);
 		return -ENOMEM;
 	}
-	const char *name = NULL;
+	const char *name = "";
 	int r = 0;
 	while ((r = next_file(folder, &name)) > 0) {
 		if (unlinkat(fd, name, 0) < 0)
@@ -126,20 +114,19 @@ static int copy_folder(const char *from, const char *to)
 {
 	SKM_CLEANUP(close_folder) DIR *folder = NULL;
 	SKM_CLEANUP(skm_fd_close) int fd = -1;
-	SKM_CLEANUP(skm_free) char *buf = malloc(FILE_BYTES_MAX);
-	if (!buf)
-		return -ENOMEM;
+	char buf[FILE_BYTES_MAX];
 	if (mkdir(to, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	int r = empty_folder(fd); /* of a copy that was interrupted */
-	if (r == 0)
-		r = open_folder(from, &folder);
 	if (r < 0)
 		return r;
-	const char *name = NULL;
+	folder = opendir(from);
+	if (!folder)
+		return -errno;
+	const char *name = "";
 	while ((r = next_file(folder, &name)) > 0) {
 		r = copy_file(dirfd(folder), fd, name, buf);
 		if (r < 0)
@@ -213,7 +200,7 @@ static int compare_file(struct comparison *comparison, const char *name)
 /* Every file of the folder, or with `only_missing` those that the other one lacks. */
 static int compare_files(struct comparison *comparison, DIR *folder, bool only_missing)
 {
-	const char *name = NULL;
+	const char *name = "";
 	int r = 0;
 	while ((r = next_file(folder, &name)) > 0) {
 		if (only_missing && faccessat(comparison->kept_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -230,19 +217,20 @@ int skm_mfa_stack_compare(const char *root, void (*on_difference)(void *user, co
 	char path[PATH_BYTES];
 	SKM_CLEANUP(close_folder) DIR *now = NULL;
 	SKM_CLEANUP(close_folder) DIR *kept = NULL;
-	SKM_CLEANUP(skm_free) char *now_text = malloc(FILE_BYTES_MAX);
-	SKM_CLEANUP(skm_free) char *kept_text = malloc(FILE_BYTES_MAX);
-	if (!now_text || !kept_text)
-		return -ENOMEM;
+	char now_text[FILE_BYTES_MAX];
+	char kept_text[FILE_BYTES_MAX];
 	int r = join(path, sizeof(path), root, SKM_MFA_STACK_KEPT, "");
-	if (r == 0)
-		r = open_folder(path, &kept);
-	if (r == 0)
-		r = join(path, sizeof(path), root, SKM_MFA_STACK_FOLDER, "");
-	if (r == 0)
-		r = open_folder(path, &now);
 	if (r < 0)
 		return r;
+	kept = opendir(path);
+	if (!kept)
+		return -errno;
+	r = join(path, sizeof(path), root, SKM_MFA_STACK_FOLDER, "");
+	if (r < 0)
+		return r;
+	now = opendir(path);
+	if (!now)
+		return -errno;
 	struct comparison comparison = {dirfd(now), dirfd(kept), now_text, kept_text, on_difference, user, 0};
 	r = compare_files(&comparison, kept, false);
 	if (r == 0)
@@ -254,19 +242,22 @@ int skm_mfa_stack_compare(const char *root, void (*on_difference)(void *user, co
 
 int skm_mfa_stack_switch(const char *program, bool on)
 {
+	char name[PATH_BYTES]; /* exec wants what it may write */
+	int r = join(name, sizeof(name), "", program, "");
+	if (r < 0)
+		return r;
 	char package[] = "--package"; /* asks nothing, and leaves files alone that somebody edited */
 	char enable[] = "--enable";
 	char disable[] = "--remove";
 	char separate[] = "sekimori";
 	char split[] = "sekimori-split";
-	char *arguments[] = {
-		(char *)(uintptr_t)program, package, on ? enable : disable, separate, split, NULL};
+	char *arguments[] = {name, package, on ? enable : disable, separate, split, NULL};
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	char locale[] = "LC_ALL=C.UTF-8";
 	char frontend[] = "DEBIAN_FRONTEND=noninteractive";
 	char *environment[] = {path, locale, frontend, NULL};
 	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
+	r = posix_spawn_file_actions_init(&actions);
 	if (r != 0)
 		return -r;
 	pid_t pid = -1;

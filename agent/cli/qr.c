@@ -65,7 +65,7 @@ static void append(char *row, size_t *len, const char *text)
 	size_t text_len = strlen(text);
 	if (text_len >= ROW_BYTES - *len)
 		return; /* never: ROW_BYTES is for the largest code */
-	memcpy(row + *len, text, text_len);
+	memcpy(row + *len, text, text_len + 1);
 	*len += text_len;
 }
 

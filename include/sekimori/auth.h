@@ -25,17 +25,20 @@ enum skm_auth_operation {
 	SKM_AUTH_PREPARE = 1, /* USER, SERVICE…: what to ask? PROMPT or NOT_REQUIRED, never a failure */
 	SKM_AUTH_VERIFY = 2,  /* the same and ANSWER */
 	/* --- asked by `sekimori mfa` --- */
-	SKM_AUTH_ENROL_BEGIN = 16,  /* USER, token parameters, LABEL -> TEXT (otpauth URI), TICKET */
+	SKM_AUTH_ENROL_BEGIN = 16, /* USER, token parameters, LABEL -> TEXT (otpauth URI), TICKET; who adds to
+				      their own tokens gives a code of one in ANSWER, else hears PROMPT */
 	SKM_AUTH_ENROL_FINISH = 17, /* USER, TICKET, ANSWER (or FLAGS NO_CONFIRM) -> TEXT (recovery codes, one
 				       a line, when these are the person's first), else DIAGNOSIS */
 	SKM_AUTH_LIST = 18,	    /* -> one MORE a person: TEXT is one JSON object */
 	SKM_AUTH_STATUS = 19,	    /* USER -> TEXT, the same object for one person */
-	SKM_AUTH_DISABLE = 20,	    /* USER, REASON, TOKEN (0 or absent = all: the whole record) */
-	SKM_AUTH_UNLOCK = 21,	    /* USER, REASON */
-	SKM_AUTH_RECOVERY = 22,	    /* USER -> TEXT: new recovery codes, one a line; the old ones end */
-	SKM_AUTH_RESYNC = 23,	    /* USER, ANSWER, ANSWER2 (two codes that follow each other) */
-	SKM_AUTH_IMPORT = 24,	    /* USER, SECRET, token parameters, LABEL: a token with a given secret */
-	SKM_AUTH_SUBSTITUTE = 25,   /* USER, REASON, DAYS -> TEXT: one dated substitute code, UNTIL */
+	SKM_AUTH_DISABLE = 20,	/* USER ("uid:N" when the account is gone), REASON, TOKEN (0 or absent = all:
+				   the whole record) */
+	SKM_AUTH_UNLOCK = 21,	/* USER, REASON */
+	SKM_AUTH_RECOVERY = 22, /* USER -> TEXT: new recovery codes, one a line; the old ones end. For
+				   oneself with a code in ANSWER, else PROMPT */
+	SKM_AUTH_RESYNC = 23,	/* USER, ANSWER, ANSWER2 (two codes that follow each other) */
+	SKM_AUTH_IMPORT = 24,	/* USER, SECRET, token parameters, LABEL: a token with a given secret */
+	SKM_AUTH_SUBSTITUTE = 25, /* USER, REASON, DAYS -> TEXT: one dated substitute code, UNTIL */
 };
 
 enum skm_auth_outcome {

@@ -42,7 +42,10 @@ int skm_machine_id_read(const char *path, uint8_t ret_machine[SKM_MACHINE_ID_BYT
 	}
 	if (is_zero)
 		return -EBADMSG;
-	(void)skm_hmac(SKM_OTP_SHA256, key, sizeof(key), program_id, sizeof(program_id), mac);
+	struct skm_hmac_key ready;
+	skm_hmac_key_set(&ready, SKM_OTP_SHA256, key, sizeof(key));
+	(void)skm_hmac(&ready, program_id, sizeof(program_id), mac);
+	skm_hmac_key_clear(&ready);
 	memcpy(ret_machine, mac, SKM_MACHINE_ID_BYTES);
 	return 0;
 }

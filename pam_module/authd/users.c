@@ -73,20 +73,20 @@ static int try_group_name(const void *key, void *ret_entry, char *buf, size_t si
 static int look_up(look_up_fn try, const void *key, void *ret_entry, char **ret_buf)
 {
 	for (size_t size = BUFFER_BYTES_FIRST; size <= BUFFER_BYTES_MAX; size *= 2) {
-		SKM_CLEANUP(skm_free) char *buf = malloc(size);
+		char *buf = malloc(size);
 		bool is_found = false;
 		int error = EINTR;
 		if (!buf)
 			return -ENOMEM;
 		while (error == EINTR)
 			error = try(key, ret_entry, buf, size, &is_found);
-		if (error == ERANGE)
-			continue;
-		if (error != 0 || !is_found)
+		if (error == 0 && is_found) {
+			*ret_buf = buf;
+			return 0;
+		}
+		free(buf);
+		if (error != ERANGE)
 			return not_found_or(error);
-		*ret_buf = buf;
-		buf = NULL;
-		return 0;
 	}
 	return -ERANGE;
 }
@@ -126,48 +126,51 @@ static int system_name_of(void *user, uint32_t uid, char *ret_name, size_t size)
 /* 1, 0, -errno. */
 static int is_in_group_list(const char *name, gid_t primary, gid_t wanted)
 {
-	int count = GROUPS_FIRST;
-	for (;;) {
-		SKM_CLEANUP(skm_free) gid_t *list = calloc((size_t)count, sizeof(*list));
-		int filled = count;
+	for (int room = GROUPS_FIRST; room <= GROUPS_MAX; room *= 2) {
+		gid_t *list = calloc((size_t)room, sizeof(*list));
+		int count = room, found = 0;
 		if (!list)
 			return -ENOMEM;
-		if (getgrouplist(name, primary, list, &filled) >= 0) {
-			for (int i = 0; i < filled; i++) {
-				if (list[i] == wanted)
-					return 1;
-			}
-			return 0;
-		}
-		/* glibc says how many there are; never trust it to be more than there were. */
-		count = filled > count ? filled : count * 2;
-		if (count > GROUPS_MAX)
-			return -ERANGE;
+		bool is_whole = getgrouplist(name, primary, list, &count) >= 0;
+		for (int i = 0; is_whole && i < count; i++)
+			found |= list[i] == wanted;
+		free(list);
+		if (is_whole)
+			return found;
 	}
+	return -ERANGE;
 }
 
-static int system_is_member(void *user, const char *name, const char *group)
+static int is_in_group(const struct passwd *person, const struct group *group)
+{
+	if (person->pw_gid == group->gr_gid)
+		return 1;
+	for (char **member = group->gr_mem; member && *member; member++) {
+		if (strcmp(*member, person->pw_name) == 0)
+			return 1;
+	}
+	return is_in_group_list(person->pw_name, person->pw_gid, group->gr_gid);
+}
+
+static int system_is_member(void *user, const char *name, const char *group_name)
 {
 	(void)user;
-	SKM_CLEANUP(skm_free) char *passwd_buf = NULL;
-	SKM_CLEANUP(skm_free) char *group_buf = NULL;
+	char *passwd_buf = NULL, *group_buf = NULL;
 	struct passwd person;
-	struct group entry;
+	struct group group;
 	if (!skm_user_name_is_possible(name))
 		return -ENOENT;
 	int r = look_up(try_passwd_name, name, &person, &passwd_buf);
 	if (r < 0)
 		return r;
-	r = look_up(try_group_name, group, &entry, &group_buf);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	if (person.pw_gid == entry.gr_gid)
-		return 1;
-	for (char **member = entry.gr_mem; member && *member; member++) {
-		if (strcmp(*member, person.pw_name) == 0)
-			return 1;
-	}
-	return is_in_group_list(person.pw_name, person.pw_gid, entry.gr_gid);
+	r = look_up(try_group_name, group_name, &group, &group_buf);
+	if (r == 0)
+		r = is_in_group(&person, &group);
+	else if (r == -ENOENT)
+		r = 0;
+	free(group_buf);
+	free(passwd_buf);
+	return r;
 }
 
 struct skm_users skm_users_system(void)

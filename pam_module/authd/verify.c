@@ -147,10 +147,11 @@ static struct match try_place(const struct plan *plan, const struct skm_answer *
 	const struct skm_token *token = plan->token;
 	bool is_comparable = plan->state && is_code(answer, token);
 	struct match match = {0};
+	struct skm_hmac_key key;
+	skm_hmac_key_set(&key, token->parameters.algorithm, token->secret, token->secret_len);
 	for (size_t i = 0; i < TRIALS; i++) {
 		const struct trial *trial = &plan->trials[i];
-		uint32_t code = skm_otp_code(token->parameters.algorithm, token->secret, token->secret_len,
-			trial->counter, token->parameters.digits);
+		uint32_t code = skm_otp_code_at(&key, trial->counter, token->parameters.digits);
 		unsigned fits = equals(code, answer->code) & is_comparable & trial->is_usable;
 		unsigned fits_fresh = fits & trial->is_fresh;
 		unsigned is_later = fits_fresh & (trial->counter >= match.counter);
@@ -159,6 +160,7 @@ static struct match try_place(const struct plan *plan, const struct skm_answer *
 		match.is_fresh |= fits_fresh;
 		match.is_used |= fits & !trial->is_fresh;
 	}
+	skm_hmac_key_clear(&key);
 	return match;
 }
 
@@ -248,10 +250,11 @@ static bool find_pair(const struct skm_token *token, const struct search *search
 {
 	bool is_found = false, was_first = false;
 	uint64_t found = 0;
+	struct skm_hmac_key key;
+	skm_hmac_key_set(&key, token->parameters.algorithm, token->secret, token->secret_len);
 	for (uint64_t i = 0; i <= search->count; i++) {
 		uint64_t counter = search->from + i;
-		uint32_t code = skm_otp_code(token->parameters.algorithm, token->secret, token->secret_len,
-			counter, token->parameters.digits);
+		uint32_t code = skm_otp_code_at(&key, counter, token->parameters.digits);
 		if (was_first && code == second &&
 			(!is_found ||
 				distance(counter, search->nearest) < distance(found, search->nearest))) {
@@ -260,6 +263,7 @@ static bool find_pair(const struct skm_token *token, const struct search *search
 		}
 		was_first = code == first;
 	}
+	skm_hmac_key_clear(&key);
 	if (is_found)
 		*ret_second_counter = found;
 	return is_found;

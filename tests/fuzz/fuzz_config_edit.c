@@ -18,7 +18,8 @@ static int edit(const char *text, size_t len, const char *value, char **ret_text
 {
 	const struct skm_config_change change = {"require", value};
 	struct skm_config_error error = {0};
-	return skm_config_edit("fuzz.conf", text, len, "mfa", &change, 1, ret_text, ret_len, &error);
+	return skm_config_edit("fuzz.conf", text, len, &(struct skm_config_edit){"mfa", &change, 1}, ret_text,
+		ret_len, &error);
 }
 
 static size_t common_head(const char *a, size_t a_len, const char *b, size_t b_len)

@@ -25,8 +25,11 @@ static bool fails(enum people_call call, int fd)
 {
 	people_faults.calls[call]++;
 	errno = people_faults.everywhere_error;
-	if (errno != 0)
+	if (errno != 0) {
+		if (people_faults.everywhere_error_calls > 0 && --people_faults.everywhere_error_calls == 0)
+			people_faults.everywhere_error = 0;
 		return true;
+	}
 	if (people_faults.disk_error == 0 || !is_on_disk(fd))
 		return false;
 	if (people_faults.disk_error_after > 0) {
@@ -122,6 +125,10 @@ static int uid_of(void *user, const char *name, uint32_t *ret_uid)
 	cr_assert(skm_user_name_is_possible(name), "the name service was asked for an impossible name");
 	if (people->alias && strcmp(name, people->alias) == 0)
 		name = "alice";
+	if (people->renamed && strcmp(name, "alice") == 0)
+		return -ENOENT;
+	if (people->renamed && strcmp(name, people->renamed) == 0)
+		name = "alice";
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(accounts); i++) {
 		if (strcmp(accounts[i].name, name) == 0) {
 			*ret_uid = accounts[i].uid;
@@ -138,7 +145,8 @@ static int name_of(void *user, uint32_t uid, char *ret_name, size_t size)
 		return people->lookup_error;
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(accounts); i++) {
 		if (accounts[i].uid == uid) {
-			(void)snprintf(ret_name, size, "%s", accounts[i].name);
+			(void)snprintf(ret_name, size, "%s",
+				uid == ALICE && people->renamed ? people->renamed : accounts[i].name);
 			return 0;
 		}
 	}

@@ -25,8 +25,9 @@ struct people {
 	struct skm_config *config;
 	struct skm_key key;
 	struct skm_timestamp now;
-	int lookup_error;  /* of every question to the name service; 0 = it works */
-	const char *alias; /* another spelling of "alice" */
+	int lookup_error;    /* of every question to the name service; 0 = it works */
+	const char *renamed; /* the account of uid ALICE is called so now */
+	const char *alias;   /* another spelling of "alice" */
 
 	struct skm_record records[PEOPLE_RECORDS];
 	size_t record_count; /* all since the last people_forget */
@@ -44,9 +45,10 @@ struct people {
 /* What the store's system calls do. One store at a time. */
 struct people_faults {
 	unsigned calls[PEOPLE_CALL_COUNT];
-	int disk_error;		   /* of writes and syncs in the state folder; 0 = they work */
-	int everywhere_error;	   /* of all writes and syncs */
-	unsigned disk_error_after; /* so many writes on disk still work */
+	int disk_error;			 /* of writes and syncs in the state folder; 0 = they work */
+	int everywhere_error;		 /* of all writes and syncs */
+	unsigned everywhere_error_calls; /* so many of them fail; 0 = all */
+	unsigned disk_error_after;	 /* so many writes on disk still work */
 };
 extern struct people_faults people_faults;
 

@@ -10,7 +10,8 @@ static char *edit(const char *text, const struct skm_config_change *changes, siz
 	char *result = NULL;
 	size_t len = 0;
 	struct skm_config_error error = {0};
-	int r = skm_config_edit("t.conf", text, strlen(text), "mfa", changes, count, &result, &len, &error);
+	int r = skm_config_edit("t.conf", text, strlen(text),
+		&(struct skm_config_edit){"mfa", changes, count}, &result, &len, &error);
 	cr_assert_eq(r, 0, "%d: %s", r, error.allowed);
 	cr_assert_eq(strlen(result), len);
 	return result;
@@ -106,8 +107,8 @@ Test(config_edit, what_is_broken_is_left_alone)
 		char *result = NULL;
 		size_t len = 0;
 		struct skm_config_error error = {0};
-		cr_expect_eq(skm_config_edit("t.conf", broken[i], strlen(broken[i]), "mfa", &change, 1,
-				     &result, &len, &error),
+		cr_expect_eq(skm_config_edit("t.conf", broken[i], strlen(broken[i]),
+				     &(struct skm_config_edit){"mfa", &change, 1}, &result, &len, &error),
 			SKM_CONFIG_INVALID, "%s", broken[i]);
 		cr_expect_null(result);
 		cr_expect_str_neq(error.allowed, "");
@@ -115,9 +116,11 @@ Test(config_edit, what_is_broken_is_left_alone)
 	char *result = NULL;
 	size_t len = 0;
 	struct skm_config_error error = {0};
-	cr_expect_eq(skm_config_edit("t.conf", "mfa = \"x\";", 10, "mfa", &change, 1, &result, &len, &error),
+	cr_expect_eq(skm_config_edit("t.conf", "mfa = \"x\";", 10,
+			     &(struct skm_config_edit){"mfa", &change, 1}, &result, &len, &error),
 		SKM_CONFIG_EDIT_NOT_A_GROUP);
-	cr_expect_eq(skm_config_edit("t.conf", "mfa = ( );", 10, "mfa", &change, 1, &result, &len, &error),
+	cr_expect_eq(skm_config_edit("t.conf", "mfa = ( );", 10, &(struct skm_config_edit){"mfa", &change, 1},
+			     &result, &len, &error),
 		SKM_CONFIG_EDIT_NOT_A_GROUP);
 	cr_expect_null(result);
 }

@@ -12,6 +12,16 @@ struct vector {
 	const char *mac;	   /* in hex */
 };
 
+static size_t hmac(enum skm_otp_algorithm algorithm, const uint8_t *key, size_t key_len,
+	const uint8_t *message, size_t message_len, uint8_t *ret_mac)
+{
+	struct skm_hmac_key ready;
+	skm_hmac_key_set(&ready, algorithm, key, key_len);
+	size_t len = skm_hmac(&ready, message, message_len, ret_mac);
+	skm_hmac_key_clear(&ready);
+	return len;
+}
+
 static size_t fill(const char *text, uint8_t *buf)
 {
 	unsigned byte = 0, count = 0;
@@ -79,7 +89,7 @@ Test(hmac, vectors_of_rfc_2202_and_rfc_4231)
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(vectors); i++) {
 		uint8_t key[256], message[256], mac[SKM_HMAC_BYTES_MAX];
 		size_t key_len = fill(vectors[i].key, key), message_len = fill(vectors[i].message, message);
-		size_t len = skm_hmac(vectors[i].algorithm, key, key_len, message, message_len, mac);
+		size_t len = hmac(vectors[i].algorithm, key, key_len, message, message_len, mac);
 		cr_assert(len == skm_otp_secret_bytes(vectors[i].algorithm), "vector %zu: length", i);
 		char hex[2 * SKM_HMAC_BYTES_MAX + 1];
 		for (size_t k = 0; k < len; k++)
@@ -92,7 +102,7 @@ Test(hmac, writes_no_more_than_the_mac)
 {
 	uint8_t mac[SKM_HMAC_BYTES_MAX];
 	memset(mac, 0xa5, sizeof(mac));
-	size_t len = skm_hmac(SKM_OTP_SHA1, (const uint8_t *)"k", 1, (const uint8_t *)"m", 1, mac);
+	size_t len = hmac(SKM_OTP_SHA1, (const uint8_t *)"k", 1, (const uint8_t *)"m", 1, mac);
 	for (size_t i = len; i < sizeof(mac); i++)
 		cr_assert(mac[i] == 0xa5);
 }
@@ -102,6 +112,24 @@ Test(hmac, empty_key_and_empty_message)
 	uint8_t mac[SKM_HMAC_BYTES_MAX];
 	static const uint8_t wanted[] = {0xb6, 0x13, 0x67, 0x9a, 0x08, 0x14, 0xd9, 0xec};
 	static const uint8_t nothing[1];
-	size_t len = skm_hmac(SKM_OTP_SHA256, nothing, 0, nothing, 0, mac);
+	size_t len = hmac(SKM_OTP_SHA256, nothing, 0, nothing, 0, mac);
 	cr_assert(len == 32 && memcmp(mac, wanted, sizeof(wanted)) == 0);
+}
+
+Test(hmac, ready_key_is_used_many_times_and_wiped)
+{
+	static const struct skm_hmac_key wiped;
+	for (int algorithm = 0; algorithm < SKM_OTP_ALGORITHM_COUNT_; algorithm++) {
+		struct skm_hmac_key key;
+		uint8_t first[SKM_HMAC_BYTES_MAX] = {0}, other[SKM_HMAC_BYTES_MAX] = {0},
+			again[SKM_HMAC_BYTES_MAX] = {0};
+		skm_hmac_key_set(&key, (enum skm_otp_algorithm)algorithm, (const uint8_t *)"Jefe", 4);
+		(void)skm_hmac(&key, (const uint8_t *)"one", 3, first);
+		(void)skm_hmac(&key, (const uint8_t *)"two", 3, other);
+		(void)skm_hmac(&key, (const uint8_t *)"one", 3, again);
+		cr_assert(
+			memcmp(first, again, sizeof(first)) == 0 && memcmp(first, other, sizeof(first)) != 0);
+		skm_hmac_key_clear(&key);
+		cr_assert(memcmp(key.state, wiped.state, sizeof(key.state)) == 0);
+	}
 }

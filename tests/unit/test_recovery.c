@@ -149,6 +149,7 @@ Test(recovery, nobody_has_codes)
 	cr_assert(skm_recovery_left(&issued.person, &issued.state) == 0);
 	/* counted, but its hash is not there: zeros are no hash of anything */
 	issued.person.recovery_count = SKM_RECOVERY_CODES;
+	issued.person.recovery_series = issued.state.recovery_series;
 	issued.person.substitute_series = 9;
 	issued.person.substitute_until_sec = INT64_MAX;
 	cr_assert(try(&issued, issued.texts[1]) == SKM_RECOVERY_WRONG);

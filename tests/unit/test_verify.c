@@ -174,6 +174,17 @@ Test(verify, clock_set_back_by_less_than_the_window_is_a_replay)
 	cr_assert(type_at(&bench, 0, STEP - 1, NOW - 60) == SKM_CODE_CLOCK);
 }
 
+Test(verify, reach_is_that_of_the_later_window)
+{
+	struct bench bench = totp();
+	bench.state.tokens[0] = (struct skm_token_state){.id = 1, .last = STEP, .drift_steps = -3};
+	cr_assert(type_at(&bench, 0, STEP + 100, NOW) == SKM_CODE_WRONG);
+	cr_assert(type_at(&bench, 0, STEP, NOW) == SKM_CODE_REPLAYED);
+	bench.state.tokens[0] = (struct skm_token_state){.id = 1, .last = STEP + 4, .drift_steps = 3};
+	cr_assert(type_at(&bench, 0, STEP + 100, NOW) == SKM_CODE_WRONG);
+	cr_assert(type_at(&bench, 0, STEP, NOW - 30) == SKM_CODE_CLOCK);
+}
+
 Test(verify, clock_to_2037_and_back)
 {
 	const int64_t ahead = INT64_C(2114380800);

@@ -11,26 +11,40 @@
 #define STEP ((uint64_t)(NOW / 30))
 
 static struct {
-	unsigned calls;
+	unsigned calls, keys, wiped;
 	size_t key_bytes, message_bytes;
 } work;
 
+void skm_hmac_key_set(
+	struct skm_hmac_key *key, enum skm_otp_algorithm algorithm, const uint8_t *bytes, size_t len)
+{
+	cr_assert(bytes != NULL);
+	work.keys++;
+	work.key_bytes += len;
+	key->algorithm = algorithm;
+}
+
+void skm_hmac_key_clear(struct skm_hmac_key *key)
+{
+	work.wiped++;
+	memset(key, 0, sizeof(*key));
+}
+
 /* Not a hash, but different for different counters. The code at counter c is c + 1, modulo a million. */
-size_t skm_hmac(enum skm_otp_algorithm algorithm, const uint8_t *key, size_t key_len, const uint8_t *message,
-	size_t message_len, uint8_t ret_mac[SKM_HMAC_BYTES_MAX])
+size_t skm_hmac(const struct skm_hmac_key *key, const uint8_t *message, size_t message_len,
+	uint8_t ret_mac[SKM_HMAC_BYTES_MAX])
 {
 	static const size_t lengths[] = {[SKM_OTP_SHA256] = 32, [SKM_OTP_SHA512] = 64, [SKM_OTP_SHA1] = 20};
 	work.calls++;
-	work.key_bytes += key_len;
 	work.message_bytes += message_len;
-	cr_assert(key != NULL && message_len == 8);
+	cr_assert(message_len == 8);
 	uint32_t low = (uint32_t)message[4] << 24 | (uint32_t)message[5] << 16 | (uint32_t)message[6] << 8 |
 		       message[7];
 	memset(ret_mac, 0, SKM_HMAC_BYTES_MAX);
 	low++;
 	for (int i = 0; i < 4; i++)
 		ret_mac[i] = (uint8_t)(low >> (24 - 8 * i));
-	return lengths[algorithm];
+	return lengths[key->algorithm];
 }
 
 static struct skm_person person_with(unsigned count, enum skm_otp_type type, struct skm_person_state *state)
@@ -58,7 +72,8 @@ static enum skm_code_verdict verify(const struct skm_person *person, struct skm_
 	memset(&work, 0, sizeof(work));
 	enum skm_code_verdict verdict = skm_verify_code(person, state, answer, limits, NOW, &token);
 	cr_expect(work.calls == SKM_TOKENS_MAX * 11, "%u calls", work.calls);
-	cr_expect(work.key_bytes == work.calls * 32 && work.message_bytes == work.calls * 8);
+	cr_expect(work.keys == SKM_TOKENS_MAX && work.wiped == SKM_TOKENS_MAX);
+	cr_expect(work.key_bytes == work.keys * 32 && work.message_bytes == work.calls * 8);
 	return verdict;
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures speed and size beside USBGuard, in one run of one virtual terminal.
+"""Measures speed and size beside USBGuard, and the second factor beside google-authenticator and pam_oath, in one run of
+one virtual terminal.
 
-    bench.py --deb FILE [--tools DIR] [--json] [--plugs N] [--only idle,plug,register]
+    bench.py --deb FILE [--tools DIR] [--json] [--plugs N] [--races N] [--only idle,plug,register,mfa]
 
 Both services run on the same boot, never together, with the same devices, taking turns, so that what else the machine
 does meets both. USBGuard has its package's configuration and a rule that lets keyboards in. While it works, what
@@ -29,6 +30,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import bench_mfa                                # noqa: E402
 from demo import progress as running_clock      # noqa: E402
 from image import ImageError, ensure_image      # noqa: E402
 from terminal import AGENT, Terminal            # noqa: E402
@@ -44,7 +46,8 @@ START_SECONDS = 180                 # USBGuard reads a large rule file slowly: t
 PSS_MAX = 1_500_000
 GROWTH_MAX = 1.5
 LOAD_USEC_MAX = 1_000_000
-PARTS = ("idle", "plug", "register")
+PARTS = ("idle", "plug", "register", "mfa")
+RACES = 100                         # of each number of sessions
 
 MASK = "/etc/udev/rules.d/72-sekimori.rules"
 OURS_BEGIN = f"rm -f {MASK}; udevadm control --reload"
@@ -108,6 +111,7 @@ class Bench:
         self.rows: list[tuple[str, str, str, str, str]] = []    # what, ours, theirs, ratio, verdict
         self.result: dict[str, Any] = {"claims": {}}
         self.gadgets: dict[str, Gadget] = {}
+        self.second_table = ""      # of the second factor
         self.serial = 0             # each plug has a serial number of its own
 
     # ---------------------------------------------------------------------------------------- the table
@@ -202,8 +206,11 @@ class Bench:
         self.row("idle: of these not by a timer of its own (none)", *other, "", other[0] == 0 and ours["same_processes"])
 
     def wait_quiet(self, service: Service) -> None:
-        """Helper processes may outlive their work by some seconds: waits until it has been asleep for three."""
-        wait_for(lambda: self.idle(f"wakeups {service.unit} 3")["wakeups"] <= 1, f"{service.name} to fall asleep", 120.0)
+        """Helper processes may outlive their work by some seconds: waits until none came or went for eight."""
+        def is_asleep() -> bool:
+            seen = self.idle(f"wakeups {service.unit} 8")
+            return seen["same_processes"] and seen["wakeups"] <= seen["timers"] + 1
+        wait_for(is_asleep, f"{service.name} to fall asleep", 120.0)
 
     # ---------------------------------------------------------------------------------------- 2. plugs
 
@@ -279,6 +286,7 @@ def parse_arguments() -> argparse.Namespace:
                         help="where bench_policy and bench_plug are (default: build/release/tests)")
     parser.add_argument("--json", action="store_true", help="print all figures as JSON instead of the table")
     parser.add_argument("--plugs", type=int, default=PLUGS, help=f"of the keyboard and of the stick (default: {PLUGS})")
+    parser.add_argument("--races", type=int, default=RACES, help=f"runs with one code in many sessions (default: {RACES})")
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--logs", type=Path, default=HERE.parents[1] / "out" / "bench")
     options = parser.parse_args()
@@ -286,12 +294,18 @@ def parse_arguments() -> argparse.Namespace:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"--only {','.join(unknown)}: there are {', '.join(PARTS)}")
     for tool in ("bench_policy", "bench_plug"):
-        if not (options.tools / tool).is_file():
+        if options.parts != ["mfa"] and not (options.tools / tool).is_file():
             parser.error(f"{options.tools / tool} is missing: use ./run bench")
     return options
 
 
 def measure(bench: Bench, options: argparse.Namespace) -> None:
+    if "mfa" in options.parts:
+        with progress("the second factor"):
+            bench.result["mfa"], claims, bench.second_table = bench_mfa.measure(bench.t, options.races)
+        bench.result["claims"].update(claims)
+    if options.parts == ["mfa"]:
+        return
     for tool in ("bench_policy", "bench_plug"):
         bench.t.vm.put_file(options.tools / tool, f"{GUEST_DIR}/{tool}", 0o755)
     bench.prepare()
@@ -321,6 +335,8 @@ def main() -> int:
             return 3
     (options.logs / "result.json").write_text(json.dumps(bench.result, indent=1))
     print(json.dumps(bench.result) if options.json else bench.table())
+    if bench.second_table and not options.json:
+        print(f"\n{bench.second_table}")
     if bench.result.get("note") and not options.json:
         print(bench.result["note"])
     return 0 if all(bench.result["claims"].values()) else 1

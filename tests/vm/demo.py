@@ -4,7 +4,8 @@
 
     demo.py --deb FILE [--lang ja|en]
 
-Boots Debian with the package installed, plugs things in, kills the agent, and prints the records as a person reads them.
+Boots Debian with the package installed, plugs things in, kills the agent, logs a person in with a code, and prints the
+records as a person reads them.
 Ends with 0 only if everything that it shows was seen to happen.
 """
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import login                                    # noqa: E402
 from image import ImageError, ensure_image      # noqa: E402
 from terminal import AGENT, Terminal            # noqa: E402
 from waiting import wait_for                    # noqa: E402
@@ -30,6 +32,10 @@ TEXTS = {
            "stick": "USBメモリを接続", "refused": "遮断（ディスクは現れません）",
            "composite": "ディスクを隠したキーボードを接続", "partial": "キーボードは使え、ディスクは現れません",
            "kill": "エージェントを強制終了し、別のUSBメモリを接続", "back": "エージェントが戻り、見つけたものを記録しました",
+           "enable": "太郎さんを登録し、ログインで確認コードを求めるようにしました", "screen": "コンソールの画面:",
+           "wrong": "正しいパスワード、違うコード", "denied": "ログインできません",
+           "right": "正しいパスワードと、スマートフォンのコード", "in": "ログインできました",
+           "again": "同じコードをもう一度", "auth_records": "記録（sekimori log show --stream auth）",
            "records": "記録（sekimori log show）", "done": "すべて実際のカーネルで起きたことです。端末は破棄しました。",
            "failed": "思ったとおりになりませんでした"},
     "en": {"boot": "booting a virtual terminal (1 to 3 minutes)", "ready": "the terminal is up, Sekimori is running",
@@ -37,6 +43,10 @@ TEXTS = {
            "stick": "USB stick plugged in", "refused": "refused: no disk appeared",
            "composite": "keyboard with a hidden disk plugged in", "partial": "keyboard works, no disk appeared",
            "kill": "agent killed, another stick plugged in", "back": "the agent came back and recorded what it found",
+           "enable": "taro is enrolled, the login now asks for codes", "screen": "the console's screen:",
+           "wrong": "right password, wrong code", "denied": "not logged in",
+           "right": "right password, the phone's code", "in": "logged in",
+           "again": "the same code once more", "auth_records": "the records (sekimori log show --stream auth)",
            "records": "the records (sekimori log show)", "done": "All of this happened on a real kernel. The terminal is gone.",
            "failed": "this did not go as it should"},
 }
@@ -103,6 +113,23 @@ def show(t: Terminal, texts: dict[str, str]) -> None:
     assert seen.block == [], seen.block
 
 
+def show_login(t: Terminal, texts: dict[str, str]) -> None:
+    """A person at a virtual console; what is typed is typed on its keyboard."""
+    t.check(login.SWITCH_ON)
+    print(f"\n{texts['enable']}")
+    phone, console = login.taros_phone(t), login.Console(t, 2).show()
+    assert "Login incorrect" in console.login("taro", ["taro", phone.wrong(t)])
+    tell(texts["wrong"], texts["denied"])
+    code = phone.fresh(t)
+    text = console.login("taro", ["taro", code])
+    assert "taro@terminal:" in text, text
+    tell(texts["right"], texts["in"])
+    console.logout()
+    assert "Login incorrect" in console.login("taro", ["taro", code])
+    tell(texts["again"], texts["denied"])
+    print(f"\n{texts['screen']}\n\n" + "\n".join(f"    {line}" for line in console.text().splitlines() if line))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Shows Sekimori at work on a throw-away virtual terminal.")
     parser.add_argument("--deb", type=Path, required=True, help="the package to show")
@@ -123,8 +150,11 @@ def main() -> int:
     try:
         print(texts["ready"], flush=True)
         show(t, texts)
+        show_login(t, texts)
         print(f"\n{texts['records']}\n")
         print(t.check(f"sekimori --lang {options.lang} log show --last 12"))
+        print(f"{texts['auth_records']}\n")
+        print(t.check(f"sekimori --lang {options.lang} log show --stream auth --last 5"))
         print(texts["done"])
         return 0
     except Exception as error:

@@ -173,21 +173,15 @@ class Console:
         self.t, self.number = t, number
 
     def show(self) -> "Console":
-        """Brings it to the front, as Ctrl-Alt-F does."""
-        self.t.check(f"chvt {self.number}" if self._has_chvt() else self._chvt_by_python())
+        """Brings it to the front, as Ctrl-Alt-F does: logind starts a login there. Kernel messages stay away from it. (The
+        first one has those of the boot over its question.)"""
+        self.t.check("dmesg --console-level emerg; python3 -c 'import fcntl; tty = open(\"/dev/tty0\"); "
+                     f"fcntl.ioctl(tty, 0x5606, {self.number}); fcntl.ioctl(tty, 0x5607, {self.number})'")
         return self
-
-    def _has_chvt(self) -> bool:
-        return self.t.run("command -v chvt")[0] == 0
-
-    def _chvt_by_python(self) -> str:
-        return ("python3 -c 'import fcntl; tty = open(\"/dev/tty0\"); "
-                f"fcntl.ioctl(tty, 0x5606, {self.number}); fcntl.ioctl(tty, 0x5607, {self.number})'")
 
     def text(self) -> str:
         """The screen, line by line. /dev/vcsa begins with its size; each character has an attribute behind it."""
-        raw = bytes.fromhex(self.t.check(f"xxd -p /dev/vcsa{self.number} 2>/dev/null || "
-                                         f"python3 -c 'print(open(\"/dev/vcsa{self.number}\", \"rb\").read().hex())'"))
+        raw = bytes.fromhex(self.t.check(f"python3 -c 'print(open(\"/dev/vcsa{self.number}\", \"rb\").read().hex())'"))
         rows, columns, cells = raw[0], raw[1], raw[4::2].decode("latin-1")
         return "\n".join(cells[row * columns:(row + 1) * columns].rstrip() for row in range(rows)).rstrip()
 
@@ -332,14 +326,15 @@ def in_session(t: Terminal, command: str, user: str = "taro") -> None:
 # --------------------------------------------------------------------------------------------- Sekimori's second factor
 
 # taro has an app and recovery codes, hanako has nothing; then the login asks for codes. `enable` wants to see a code first.
-ENROLLED = PEOPLE + SSHD + r"""
+SWITCH_ON = r"""
 set -e
 usermod -aG sekimori-admin taro
 sekimori mfa enrol --user taro --no-confirm --uri > /root/taro.uri
-sekimori mfa recovery --user taro --yes > /root/taro.recovery
+sekimori mfa recovery --user taro > /root/taro.recovery
 secret=$(sed 's/.*secret=\([A-Z2-7]*\).*/\1/' /root/taro.uri)
 oathtool --totp=sha256 -b "$secret" | sekimori mfa enable --user taro --yes
 """
+ENROLLED = PEOPLE + SSHD + SWITCH_ON
 
 
 def taros_phone(t: Terminal) -> Phone:

@@ -3,30 +3,16 @@
 once, and no guess goes past the limit. What the others do is shown, not judged."""
 from __future__ import annotations
 
-import base64
 import json
 
 import login
+import rivals
 from login import race, taros_phone, taros_recovery
 from terminal import Setup, Terminal
 
 RUNS = 2                            # for each number of sessions; the benchmark makes 100
 FREE_TRIES = 5
-SECRET = b"12345678901234567890"
-SERVICES = r"""
-printf 'auth required pam_sekimori.so\n' > /etc/pam.d/race-sekimori
-printf 'auth required pam_google_authenticator.so user=root secret=/var/lib/race-ga no_strict_owner\n' > /etc/pam.d/race-ga
-printf 'auth required pam_oath.so usersfile=/var/lib/race-oath window=1 digits=6\n' > /etc/pam.d/race-oath
-"""
-SETUP = Setup("race", prepare=login.ENROLLED + SERVICES)
-
-
-def reset_others(t: Terminal) -> None:
-    """Both as nobody has used them yet."""
-    ga = f'{base64.b32encode(SECRET).decode()}\n" RATE_LIMIT 3 30\n" DISALLOW_REUSE\n" TOTP_AUTH\n'
-    t.vm.put_file(ga.encode(), "/var/lib/race-ga", 0o400)
-    t.vm.put_file(f"HOTP/T30 taro - {SECRET.hex()}\n".encode(), "/var/lib/race-oath", 0o600)
-    t.check("rm -f /var/lib/race-oath.lock")
+SETUP = Setup("race", prepare=login.ENROLLED + rivals.SERVICES)
 
 
 def show(what: str, **found: object) -> None:
@@ -35,11 +21,11 @@ def show(what: str, **found: object) -> None:
 
 def test_one_code_many_sessions(t: Terminal) -> None:
     login.install_race(t)
-    phone, other = taros_phone(t), login.Phone(SECRET)
+    phone, other = taros_phone(t), login.Phone(rivals.SECRET)
     for sessions in (16, 64, 256):
         for _ in range(RUNS):
             ours = race(t, "race-sekimori", "taro", [phone.fresh(t)], sessions)
-            reset_others(t)
+            rivals.reset(t)
             code = other.fresh(t)
             theirs = {name: race(t, f"race-{name}", "taro", [code], sessions)["accepted"] for name in ("ga", "oath")}
             show(f"one code, {sessions} sessions, accepted", sekimori=ours["accepted"], **theirs)
@@ -58,14 +44,14 @@ def test_one_recovery_code_many_sessions(t: Terminal) -> None:
 def test_many_guesses(t: Terminal) -> None:
     """256 guesses at once, the right one among them: no more are compared than may be tried."""
     login.install_race(t)
-    phone, other = taros_phone(t), login.Phone(SECRET)
+    phone, other = taros_phone(t), login.Phone(rivals.SECRET)
     for _ in range(RUNS):
         t.check("sekimori mfa unlock --user taro --reason race")
         before = len([r for r in t.records("auth") if r["event"] == "AUTH_FAIL"])
         guesses = [str(i).zfill(6) for i in range(255)]
         ours = race(t, "race-sekimori", "taro", [*guesses, phone.fresh(t)])
         tried = len([r for r in t.records("auth") if r["event"] == "AUTH_FAIL"]) - before
-        reset_others(t)
+        rivals.reset(t)
         theirs = race(t, "race-ga", "taro", [*guesses, other.fresh(t)])
         show("256 guesses", sekimori_accepted=ours["accepted"], sekimori_tried=tried, texts=ours["texts"],
              ga_accepted=theirs["accepted"])

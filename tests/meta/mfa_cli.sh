@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# `sekimori mfa` as people and scripts meet it, with the built verification service behind it and oathtool as the app.
+# Usage: mfa_cli.sh SOURCE BINARY
+set -u
+command="$2/agent/sekimori"
+folder=$(mktemp -d)
+trap 'kill "${server:-}" "${enrolment:-}" 2>/dev/null; rm -rf "$folder"' EXIT
+export LC_ALL=C TZ=Asia/Tokyo
+unset SEKIMORI_LANG LANG LC_MESSAGES LISTEN_PID LISTEN_FDS CREDENTIALS_DIRECTORY NOTIFY_SOCKET
+failures=0
+me=$(id -un)
+
+fail()
+{
+    echo "FAIL: $1"
+    failures=$((failures + 1))
+}
+
+# expect EXIT NAME ARGUMENTS…: what is typed is $typed; stdout and stderr are left in $folder/out and $folder/err.
+typed=
+expect()
+{
+    wanted=$1
+    name=$2
+    shift 2
+    printf '%s' "$typed" | "$command" "$@" >"$folder/out" 2>"$folder/err"
+    code=$?
+    [ "$code" = "$wanted" ] || fail "$name: exit $code, not $wanted: $(cat "$folder/err")"
+}
+
+prints()
+{
+    grep -qF -- "$2" "$folder/out" || fail "$1: \"$2\" is not in: $(cat "$folder/out")"
+}
+
+says()
+{
+    grep -qF -- "$2" "$folder/err" || fail "$1: \"$2\" is not on stderr: $(cat "$folder/err")"
+}
+
+# ---- usage ----
+for language in ja en; do
+    expect 0 "help" --lang $language mfa --help
+    for verb in enrol status list recovery resync disable unlock substitute import require enable; do
+        prints "the help names $verb" "  $verb "
+        "$command" --lang $language mfa $verb --help >"$folder/help" || fail "help of $verb"
+        grep -qF "sekimori mfa $verb" "$folder/help" || fail "help of $verb is another verb's"
+    done
+done
+expect 2 "mfa alone" mfa
+prints "mfa alone lists the verbs" "  enrol "
+says "mfa alone" "a verb is missing"
+expect 2 "no such verb" mfa enroll
+says "no such verb" "mfa enrol, mfa status"
+for wrong in "enrol --digits 7" "enrol --period 15" "enrol --type sms" "enrol --algorithm md5" "enrol --qr braille" \
+    "enrol --user" "enrol more" "unlock --user x" "unlock --reason y" "substitute --user x" \
+    "substitute --user x --reason y --days 8" "disable --token 0" "disable --user x" "import --secret x" \
+    "require" "require --all --enrolled" "require --all --grace-until soon" "require --group no-such-group-here" \
+    "status --reason x" "list x"; do
+    # shellcheck disable=SC2086 # a list of arguments
+    expect 2 "mfa $wrong" mfa $wrong
+    [ -s "$folder/err" ] || fail "mfa $wrong: silence"
+done
+expect 2 "a reason of two lines" mfa unlock --user x --reason "a
+b"
+expect 2 "a name that is too long" mfa status --user "$(printf '%0300d' 0)"
+expect 3 "no service" mfa status --socket "$folder/none"
+says "no service" "sekimori-authd.socket"
+expect 3 "no service, Japanese" --lang ja mfa status --socket "$folder/none"
+says "no service, Japanese" "認証サービス (sekimori-authd) が動いていません"
+
+# ---- with a service ----
+printf '# why\nmfa: { require = "enrolled"; };\n' >"$folder/conf"
+# shellcheck source=tests/meta/authd_service.inc
+. "$1/tests/meta/authd_service.inc"
+authd_start "$2" "$folder" || exit 1
+socket="--socket=$folder/auth"
+
+expect 1 "nothing yet" mfa status "$socket"
+prints "nothing yet" "not registered"
+expect 0 "nobody yet" mfa list "$socket" --json
+[ "$(cat "$folder/out")" = '{"people":[]}' ] || fail "nobody yet: $(cat "$folder/out")"
+
+# code ALGORITHM [TIME]: as an app shows it for $secret
+code()
+{
+    oathtool --totp="$1" -b "$secret" --now "${2:-now}"
+}
+
+# begin NAME ARGUMENTS…: an enrolment that waits; $uri and $secret are what the app reads, 3 is what it is told.
+begin()
+{
+    name=$1
+    shift
+    mkfifo "$folder/in.$name" "$folder/lines.$name"
+    "$command" mfa enrol "$socket" --json "$@" <"$folder/in.$name" >"$folder/lines.$name" 2>"$folder/err" &
+    enrolment=$!
+    exec 3>"$folder/in.$name" 4<"$folder/lines.$name"
+    IFS= read -r line <&4
+    secret=$(printf '%s' "$line" | sed 's/.*"secret":"\([^"]*\)".*/\1/; s/ //g')
+}
+
+end()
+{
+    exec 3>&-
+    cat <&4 >"$folder/out"
+    exec 4<&-
+    wait "$enrolment"
+    code=$?
+    enrolment=
+    [ "$code" = "$1" ] || fail "$2: exit $code, not $1: $(cat "$folder/err")"
+}
+
+begin sha1
+code sha1 >&3
+end 1 "an app that knows only SHA-1"
+says "an app that knows only SHA-1" "Your app ignored SHA256 and used SHA-1."
+begin sha256 --algorithm sha512
+code sha256 >&3
+end 1 "an app that knows no SHA-512"
+says "an app that knows no SHA-512" "--algorithm sha256"
+begin clock
+code sha256 "$(date -d '10 minutes' '+%Y-%m-%d %H:%M:%S %z')" >&3
+end 1 "a phone whose clock is ahead"
+says "a phone whose clock is ahead" "s ahead of this terminal's"
+expect 1 "nothing was registered by all that" mfa status "$socket"
+
+begin right --label "my phone"
+{
+    echo 12345
+    echo 000000
+    code sha256
+} >&3
+end 0 "a right code"
+prints "a right code" '"enrolled":true,"recovery_codes":["'
+[ "$(tr ',' '\n' <"$folder/out" | grep -c -- '-')" -ge 10 ] || fail "there are not ten recovery codes: $(cat "$folder/out")"
+expect 0 "registered" mfa status "$socket"
+prints "registered" "my phone"
+prints "registered" "10 left"
+expect 0 "registered, JSON" mfa status "$socket" --json
+prints "registered, JSON" '"state":"ok"'
+for hidden in "$secret" secret; do
+    grep -qF "$hidden" "$folder/out" && fail "status shows a secret"
+done
+
+if [ "$(id -u)" = 0 ]; then
+    # ---- what takes an administrator ----
+    expect 0 "the URI alone" mfa enrol "$socket" --user daemon --no-confirm --uri
+    [ "$(wc -l <"$folder/out")" = 1 ] || fail "the URI alone: $(cat "$folder/out")"
+    grep -q '^otpauth://totp/.*algorithm=SHA256' "$folder/out" || fail "the URI alone: $(cat "$folder/out")"
+    expect 0 "recovery codes" mfa recovery "$socket" --user daemon
+    [ "$(grep -cE '^[0-9]+-[A-Z-]+$' "$folder/out")" = 10 ] || fail "recovery codes: $(cat "$folder/out")"
+    expect 0 "a substitute code" mfa substitute "$socket" --user daemon --reason "left at home"
+    grep -qE '^0-[A-Z-]+$' "$folder/out" || fail "a substitute code: $(cat "$folder/out")"
+    expect 0 "unlock" --lang ja mfa unlock "$socket" --user daemon --reason 忘れた
+    prints "unlock" "daemon: 停止を解除しました。"
+    expect 3 "unlock oneself" mfa unlock "$socket" --user "$me" --reason x
+    expect 1 "nobody of that name" mfa unlock "$socket" --user no-such-user-here --reason x
+    says "nobody of that name" "there is no such user"
+    typed='GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ
+'
+    expect 0 "import" mfa import "$socket" --user bin --secret - --algorithm sha256 --digits 8 --label "token 7"
+    expect 1 "SHA-1 is not allowed" mfa import "$socket" --user bin --secret - --algorithm sha1
+    says "SHA-1 is not allowed" "mfa.algorithms"
+    typed=
+    expect 0 "list" mfa list "$socket"
+    prints "list" "3 people"
+    expect 0 "one token goes" mfa disable "$socket" --user bin --token 1 --reason broken
+    expect 1 "it is gone" mfa status "$socket" --user bin
+    expect 0 "all goes" mfa disable "$socket" --user daemon --reason left --json
+    expect 0 "the list is shorter" mfa list "$socket" --json
+    grep -q daemon "$folder/out" && fail "daemon is still in the list"
+    grep -rqF "$secret" "$folder/log" && fail "a secret is on record"
+    grep -rqF "left at home" "$folder/log" || fail "the reason is not on record"
+fi
+
+# ---- the configuration ----
+chmod 640 "$folder/conf"
+group=$(id -gn)
+expect 0 "require a group" mfa require --config "$folder/conf" --group "$group" --grace-until "$(date -d '30 days' +%F)"
+prints "require a group" "mfa.require: enrolled -> $group"
+grep -q '^# why$' "$folder/conf" || fail "the comment is gone: $(cat "$folder/conf")"
+grep -qF "require = [ \"$group\" ];" "$folder/conf" || fail "it is not written: $(cat "$folder/conf")"
+[ "$(stat -c %a "$folder/conf")" = 640 ] || fail "the mode of the configuration changed"
+cp "$folder/conf" "$folder/before"
+expect 0 "the same again" mfa require --config "$folder/conf" --group "$group"
+prints "the same again" "It is so already"
+cmp -s "$folder/conf" "$folder/before" || fail "the same again changed the file"
+expect 1 "a grace without an end" mfa require --config "$folder/conf" --all --grace-until 2099-01-01
+says "a grace without an end" "at most 366 days ahead"
+cmp -s "$folder/conf" "$folder/before" || fail "a wrong value reached the file"
+expect 0 "everybody, no grace" --lang ja mfa require --config "$folder/conf" --all --grace-until none --json
+[ "$(cat "$folder/out")" = "{\"file\":\"$folder/conf\",\"changed\":true,\"require\":\"all\",\"grace_until\":null}" ] ||
+    fail "everybody, no grace: $(cat "$folder/out")"
+grep -q grace_until "$folder/conf" && fail "the grace is still there"
+echo 'usb: {' >>"$folder/conf"
+cp "$folder/conf" "$folder/before"
+expect 1 "a broken file" mfa require --config "$folder/conf" --enrolled
+says "a broken file" "the configuration is broken already"
+cmp -s "$folder/conf" "$folder/before" || fail "a broken file was changed"
+ln -s "$folder/before" "$folder/link"
+expect 1 "a link" mfa require --config "$folder/link" --enrolled
+[ -z "$(find "$folder" -name 'conf.*')" ] || fail "a draft is left"
+
+[ "$failures" = 0 ] || exit 1
