@@ -120,26 +120,63 @@ static void find_watermarks(struct skm_verifier *verifier, struct skm_verify_cha
 	}
 }
 
+/* The place of this id: that which holds it, or a free one. Ids are random numbers; who makes some up that
+ * collide only makes his own chains slow to find. */
+static uint32_t *find_place(const struct skm_verifier *verifier, const uint8_t *id)
+{
+	size_t mask = 2 * verifier->chain_room - 1, at;
+	for (memcpy(&at, id, sizeof(at));; at++) {
+		uint32_t *place = &verifier->places[at & mask];
+		if (*place == 0 ||
+			memcmp(verifier->chains[*place - 1]->result.chain_id, id, SKM_CHAIN_ID_BYTES) == 0)
+			return place;
+	}
+}
+
 static struct skm_verify_chain *find_chain(struct skm_verifier *verifier, const uint8_t *id)
 {
 	/* Nearly always the one that the line before was of. */
 	if (verifier->chain_count > 0 &&
 		memcmp(verifier->chains[verifier->current]->result.chain_id, id, SKM_CHAIN_ID_BYTES) == 0)
 		return verifier->chains[verifier->current];
-	for (size_t i = 0; i < verifier->chain_count; i++) {
-		if (memcmp(verifier->chains[i]->result.chain_id, id, SKM_CHAIN_ID_BYTES) == 0)
-			return verifier->chains[i];
+	uint32_t place = *find_place(verifier, id);
+	return place > 0 ? verifier->chains[place - 1] : NULL;
+}
+
+/* 0 or -ENOMEM: then everything is as before. */
+static int make_room(struct skm_verifier *verifier)
+{
+	size_t room = verifier->chain_room ? 2 * verifier->chain_room : SKM_VERIFY_CHAINS_MAX;
+	uint32_t *places = calloc(2 * room, sizeof(*places));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): a list of pointers is what it is */
+	struct skm_verify_chain **chains = reallocarray(verifier->chains, room, sizeof(*chains));
+	if (chains)
+		verifier->chains = chains;
+	if (!places || !chains) {
+		free(places);
+		return -ENOMEM;
 	}
-	return NULL;
+	free(verifier->places);
+	verifier->places = places;
+	verifier->chain_room = room;
+	for (size_t i = 0; i < verifier->chain_count; i++)
+		*find_place(verifier, chains[i]->result.chain_id) = (uint32_t)i + 1;
+	return 0;
 }
 
 static struct skm_verify_chain *add_chain(struct skm_verifier *verifier, const uint8_t *id)
 {
-	if (verifier->chain_count == SKM_VERIFY_CHAINS_MAX)
+	size_t max = verifier->options.is_mixed ? SKM_VERIFY_MIXED_MAX : SKM_VERIFY_CHAINS_MAX;
+	if (verifier->chain_count == max ||
+		(verifier->chain_count == verifier->chain_room && make_room(verifier) < 0))
 		return NULL;
-	struct skm_verify_chain *chain = verifier->chains[verifier->chain_count];
+	struct skm_verify_chain *chain = calloc(1, sizeof(*chain));
+	if (!chain)
+		return NULL;
 	memcpy(chain->result.chain_id, id, SKM_CHAIN_ID_BYTES);
-	chain->index = verifier->chain_count++;
+	*find_place(verifier, id) = (uint32_t)verifier->chain_count + 1;
+	chain->index = verifier->chain_count;
+	verifier->chains[verifier->chain_count++] = chain;
 	chain->first_key = find_key(verifier, id);
 	find_watermarks(verifier, chain);
 	return chain;
@@ -164,7 +201,7 @@ static struct skm_verify_chain *choose_chain(struct skm_verifier *verifier)
 	if (!chain || chain == before)
 		return chain;
 	verifier->current = chain->index;
-	if (before)
+	if (before && !verifier->options.is_mixed)
 		skm_verify_tell(verifier, chain, is_new ? SKM_CAUSE_OTHER_CHAIN : SKM_CAUSE_CHAINS_MIXED,
 			line->sequence, line->sequence, verifier->place, 0);
 	return chain;
@@ -193,12 +230,7 @@ static int set_up(struct skm_verifier *verifier)
 		verifier->watermarks[i].mark = options->watermarks[i];
 	qsort(verifier->watermarks, options->watermark_count, sizeof(*verifier->watermarks),
 		compare_watermarks);
-	for (size_t i = 0; i < SKM_VERIFY_CHAINS_MAX; i++) {
-		verifier->chains[i] = calloc(1, sizeof(*verifier->chains[i]));
-		if (!verifier->chains[i])
-			return -ENOMEM;
-	}
-	return 0;
+	return make_room(verifier);
 }
 
 int skm_verifier_new(const struct skm_verifier_options *options, struct skm_verifier **ret_verifier)
@@ -225,11 +257,12 @@ struct skm_verifier *skm_verifier_free(struct skm_verifier *verifier)
 {
 	if (!verifier)
 		return NULL;
-	for (size_t i = 0; i < SKM_VERIFY_CHAINS_MAX; i++) {
-		if (verifier->chains[i])
-			skm_chain_wipe(verifier->chains[i], sizeof(*verifier->chains[i]));
+	for (size_t i = 0; i < verifier->chain_count; i++) {
+		skm_chain_wipe(verifier->chains[i], sizeof(*verifier->chains[i]));
 		free(verifier->chains[i]);
 	}
+	free(verifier->chains);
+	free(verifier->places);
 	free(verifier->watermarks);
 	free(verifier);
 	return NULL;

@@ -444,8 +444,9 @@ void skm_verify_chain_finish(struct skm_verifier *verifier, struct skm_verify_ch
 	if (verifier->options.key_count > 0 && !chain->first_key)
 		skm_verify_tell(verifier, chain, SKM_CAUSE_NO_KEY, chain->result.first, chain->result.last,
 			nowhere, 0);
-	/* Only one chain goes on to the end; of the others that they ended was told where the next began. */
-	if (chain->index == verifier->current)
+	/* Of one stream only one chain goes on to the end; of the others that they ended was told where the
+	 * next began. */
+	if (chain->index == verifier->current || verifier->options.is_mixed)
 		skm_verify_until(verifier, chain);
 	memcpy(chain->result.head, chain->tip.hash, sizeof(chain->result.head));
 	chain->result.macs_checked = chain->first_key;

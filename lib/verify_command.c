@@ -37,6 +37,7 @@ enum {
 	OPTION_WATERMARKS,
 	OPTION_BEGINS_LATE,
 	OPTION_CHAIN_ONLY,
+	OPTION_MIXED,
 	OPTION_HEARTBEAT,
 	OPTION_UNTIL,
 	OPTION_NEW_KEY,
@@ -49,7 +50,7 @@ struct run {
 	const char *key_path, *new_key_path; /* borrowed of the command line, NULL = not given */
 	const char **sealed_paths;	     /* of argc members */
 	size_t sealed_count;
-	bool may_begin_late, is_chain_only, has_until;
+	bool may_begin_late, is_chain_only, is_mixed, has_until;
 	int64_t until_sec;
 	uint64_t heartbeat_sec;
 	struct skm_verify_keys keys;
@@ -74,6 +75,7 @@ static const char help_ja[] =
 	"  --heartbeat 10min      端末の audit.checkpoint_interval\n"
 	"  --begins-late          古い記録は削除済み: 1番から始まらなくてもよい\n"
 	"  --chain-only           鍵なしで、つながりと署名だけを調べる\n"
+	"  --mixed                多数の端末の記録が混ざったファイル (コレクターの日別ファイル)\n"
 	"  --json                 機械で読む形式\n"
 	"  --lang ja|en  --help  --version\n"
 	"\n"
@@ -94,6 +96,7 @@ static const char help_en[] =
 	"  --heartbeat 10min      audit.checkpoint_interval of the terminal\n"
 	"  --begins-late          old records were deleted: it need not begin with record 1\n"
 	"  --chain-only           without keys: chain and signatures only\n"
+	"  --mixed                files with lines of many terminals: the collector's, by day\n"
 	"  --json                 for machines\n"
 	"  --lang ja|en  --help  --version\n"
 	"\n"
@@ -255,6 +258,9 @@ static int take_option(struct run *run, int option)
 	case OPTION_CHAIN_ONLY:
 		run->is_chain_only = true;
 		return 0;
+	case OPTION_MIXED:
+		run->is_mixed = true;
+		return 0;
 	case OPTION_HEARTBEAT:
 		return take_heartbeat(run);
 	default:
@@ -292,6 +298,7 @@ static bool parse_options(struct run *run, int argc, char **argv, int *ret_exit)
 		{"heartbeat", required_argument, NULL, OPTION_HEARTBEAT},
 		{"begins-late", no_argument, NULL, OPTION_BEGINS_LATE},
 		{"chain-only", no_argument, NULL, OPTION_CHAIN_ONLY},
+		{"mixed", no_argument, NULL, OPTION_MIXED},
 		{"new-key", required_argument, NULL, OPTION_NEW_KEY}, {0}};
 	opterr = 0;
 	optind = 0; /* glibc: begin anew, with another array */
@@ -482,6 +489,7 @@ static int verify_stream(struct run *run, const struct skm_verify_stream *stream
 		.key_count = run->keys.count,
 		.watermarks = run->watermarks.marks,
 		.watermark_count = run->watermarks.count,
+		.is_mixed = run->is_mixed,
 		.may_begin_late = run->may_begin_late,
 		.heartbeat_sec = run->heartbeat_sec,
 		.has_until = run->has_until,

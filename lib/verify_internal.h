@@ -131,7 +131,9 @@ struct skm_verifier {
 	struct skm_verify_watermark *watermarks;
 	bool is_finished;
 	size_t chain_count, current;
-	struct skm_verify_chain *chains[SKM_VERIFY_CHAINS_MAX];
+	struct skm_verify_chain **chains; /* in the order of appearance */
+	size_t chain_room;		  /* of chains; a power of two */
+	uint32_t *places; /* 2 * chain_room: where a chain of this id would be, its index + 1; 0 = free */
 	struct skm_verify_seen seen;
 };
 

@@ -11,9 +11,10 @@
 
 #include "sekimori/chain.h"
 
-#define SKM_VERIFY_CHAINS_MAX 32  /* in one stream; what belongs to yet another chain is FOREIGN */
-#define SKM_VERIFY_GAPS_MAX 64	  /* that may still be filled by records standing elsewhere */
-#define SKM_VERIFY_RANGES_MAX 128 /* of doubtful records, told apart; beyond, they are taken together */
+#define SKM_VERIFY_CHAINS_MAX 32   /* in one stream; what belongs to yet another chain is FOREIGN */
+#define SKM_VERIFY_MIXED_MAX 65536 /* in collected lines of many terminals; about 16 KiB each */
+#define SKM_VERIFY_GAPS_MAX 64	   /* that may still be filled by records standing elsewhere */
+#define SKM_VERIFY_RANGES_MAX 128  /* of doubtful records, told apart; beyond, they are taken together */
 #define SKM_VERIFY_STREAM_BYTES 17
 #define SKM_VERIFY_LEAP_MAX (UINT64_C(1) << 27) /* about half a minute */
 #define SKM_VERIFY_HEARTBEAT_SEC 600 /* a checkpoint is written at least that often, also when idle */
@@ -114,6 +115,8 @@ struct skm_verifier_options {
 	size_t key_count;
 	const struct skm_watermark *watermarks; /* borrowed too; any order, any number for a chain */
 	size_t watermark_count;
+	bool is_mixed; /* collected lines of many terminals: other chains begin and go on anywhere. Memory
+			  grows with their number */
 	bool may_begin_late; /* old segments were deleted: the first record seen need not be number 1 */
 	uint64_t leap_max;   /* keys that may be derived without a record for each: a hostile number must not
 				keep us busy for years; 0 = SKM_VERIFY_LEAP_MAX */

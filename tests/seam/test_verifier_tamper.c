@@ -618,6 +618,43 @@ Test(verifier_tamper, segments_of_two_streams_mixed)
 	unset(&scene);
 }
 
+/* As the collector keeps them: a line of each terminal in turn. What happens to one does not touch the
+ * others. */
+Test(verifier_tamper, lines_of_many_terminals_collected)
+{
+	enum { CHAINS = 300, RECORDS = 6 };
+	static struct sample_chain chains[CHAINS];
+	static struct sample_lines each[CHAINS];
+	struct sample_lines lines = {.lines = NULL};
+	struct verdicts verdicts;
+	for (size_t i = 0; i < CHAINS; i++) {
+		sample_chain_begin(&chains[i], i % 2 ? "auth" : "agent");
+		sample_chain_run(&chains[i], RECORDS, &each[i]);
+	}
+	for (size_t n = 0; n < RECORDS; n++) {
+		for (size_t i = 0; i < CHAINS; i++)
+			sample_lines_copy(&lines, &each[(i * 7) % CHAINS], n, n + 1);
+	}
+	struct judging judging = {.is_mixed = true};
+	judge_lines(&lines, &judging, &verdicts);
+	expect_findings(&verdicts, "");
+	cr_expect_eq(verdicts.chains, CHAINS);
+	cr_expect_eq(verdicts.chain.records, RECORDS);
+	judging.key_of = &chains[0];
+	sample_lines_remove(&lines, 2 * CHAINS, 2 * CHAINS + 1);
+	judge_lines(&lines, &judging, &verdicts);
+	cr_expect_str_eq(verdicts.ranges, "1-2 4-6");
+	cr_expect_eq(verdicts.chain.findings[SKM_FINDING_GAP], 1);
+	cr_expect_eq(verdicts.others[0].findings[SKM_FINDING_GAP], 0);
+	judging = (struct judging){.is_mixed = false};
+	judge_lines(&lines, &judging, &verdicts);
+	cr_expect_eq(verdicts.chains, SKM_VERIFY_CHAINS_MAX, "of one stream there are not so many");
+	cr_expect_gt(verdicts.homeless, 0);
+	for (size_t i = 0; i < CHAINS; i++)
+		sample_lines_finish(&each[i]);
+	sample_lines_finish(&lines);
+}
+
 Test(verifier_tamper, segments_in_the_wrong_order)
 {
 	struct scene scene;
@@ -713,14 +750,14 @@ Test(verifier_tamper, losses_are_told_once)
 {
 	struct scene scene;
 	set(&scene);
-	sample_chain_resumed(&scene.chain, 7, &scene.lines);	     /* 41 */
+	sample_chain_resumed(&scene.chain, 7, &scene.lines); /* 41 */
 	scene.chain.lost += 3;
 	sample_chain_checkpoint(&scene.chain, "time", &scene.lines); /* 42 */
 	scene.chain.lost = 5;
 	sample_chain_checkpoint(&scene.chain, "time", &scene.lines); /* 43 */
 	judge(&scene, &scene.with_key);
-	expect_findings(&scene.verdicts,
-		"DROP:drop_counted:41-41 DROP:drop_counted:42-42 DROP:drop_counted:43-43");
+	expect_findings(
+		&scene.verdicts, "DROP:drop_counted:41-41 DROP:drop_counted:42-42 DROP:drop_counted:43-43");
 	cr_expect_eq(scene.verdicts.findings[0].value, 7);
 	cr_expect_eq(scene.verdicts.findings[1].value, 3);
 	cr_expect_eq(scene.verdicts.findings[2].value, 5);

@@ -323,6 +323,38 @@ Test(verify_command, two_streams_side_by_side)
 	unset(&world);
 }
 
+/* A day at the collector. */
+Test(verify_command, collected_files_hold_the_lines_of_many_terminals)
+{
+	struct world world;
+	struct sample_chain other;
+	struct sample_lines others = {.lines = NULL}, day = {.lines = NULL};
+	char public_hex[65];
+	set(&world);
+	sample_chain_begin(&other, "agent");
+	sample_chain_run(&other, 600, &others);
+	for (size_t i = 0; i < 600; i++) {
+		sample_lines_copy(&day, &others, i, i + 1);
+		sample_lines_copy(&day, &world.lines, i, i + 1);
+	}
+	write_lines(&world, &day, "2026-11-21.001.jsonl");
+	make_key(&world, "key2", public_hex);
+	seal(&world, &world.chain, public_hex, "sealed-a");
+	seal(&world, &other, public_hex, "sealed-b");
+	static const char keys[] =
+		"--key @/key2 --sealed @/sealed-a --sealed @/sealed-b @/2026-11-21.001.jsonl";
+	cr_expect_eq(run(&world, keys), SKM_VERIFY_EXIT_FOUND + SKM_FINDING_REORDER,
+		"as one stream it is a muddle");
+	char words[256];
+	snprintf(words, sizeof(words), "--mixed %s", keys);
+	cr_expect_eq(run(&world, words), 0);
+	const char *first = strstr(world.out, "records 1..600 " COMPLETE);
+	cr_expect(first && strstr(first + 1, "records 1..600 " COMPLETE), "%s", world.out);
+	sample_lines_finish(&others);
+	sample_lines_finish(&day);
+	unset(&world);
+}
+
 Test(verify_command, reads_standard_input)
 {
 	struct world world;

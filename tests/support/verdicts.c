@@ -51,6 +51,7 @@ static struct skm_verifier *begin(
 		.watermarks = judging->watermarks,
 		.watermark_count = judging->watermark_count,
 		.may_begin_late = judging->may_begin_late,
+		.is_mixed = judging->is_mixed,
 		.has_until = judging->has_until,
 		.until_usec = judging->until_usec,
 		.heartbeat_sec = SKM_VERIFY_HEARTBEAT_SEC,

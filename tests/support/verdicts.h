@@ -24,7 +24,7 @@ struct judging {
 	const struct sample_chain *key_of_2; /* and this one's */
 	const struct skm_watermark *watermarks;
 	size_t watermark_count;
-	bool may_begin_late, is_last_torn, has_until;
+	bool may_begin_late, is_mixed, is_last_torn, has_until;
 	int64_t until_usec;
 	const size_t
 		*file_ends; /* line counts after which another file begins, 0 at the end; NULL = one file */
