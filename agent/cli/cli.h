@@ -81,5 +81,6 @@ int skm_verb_config_check(struct skm_cli *cli, int argc, char **argv);
 int skm_verb_policy_test(struct skm_cli *cli, int argc, char **argv);
 int skm_verb_log_show(struct skm_cli *cli, int argc, char **argv);
 int skm_verb_log_follow(struct skm_cli *cli, int argc, char **argv);
+int skm_verb_log_verify(struct skm_cli *cli, int argc, char **argv); /* exit codes: verify_command.h */
 
 #endif

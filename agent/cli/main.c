@@ -15,6 +15,7 @@ static const char help_ja[] =
 	"  policy test     機器がどう判定されるかを試します (何も変更しません)\n"
 	"  log show        監査記録を表示します\n"
 	"  log follow      監査記録を表示し、続きを待ちます\n"
+	"  log verify      監査記録が完全で改変されていないことを証明します\n"
 	"  mfa ...         多要素認証の登録と設定 (動詞の一覧は sekimori mfa)\n"
 	"\n"
 	"共通オプション: --json (機械で読む形式)  --lang ja|en  --help  --version\n"
@@ -29,6 +30,7 @@ static const char help_en[] =
 	"  policy test     shows how a device would be judged (changes nothing)\n"
 	"  log show        shows audit records\n"
 	"  log follow      shows audit records and waits for more\n"
+	"  log verify      proves that the audit records are complete and unchanged\n"
 	"  mfa ...         the second factor: registering and settings (sekimori mfa lists the verbs)\n"
 	"\n"
 	"Common options: --json (for machines)  --lang ja|en  --help  --version\n"
@@ -47,6 +49,7 @@ static const struct verb verbs[] = {
 	{"policy", "test", skm_verb_policy_test},
 	{"log", "show", skm_verb_log_show},
 	{"log", "follow", skm_verb_log_follow},
+	{"log", "verify", skm_verb_log_verify},
 	{"mfa", "enrol", skm_verb_mfa_enrol},
 	{"mfa", "status", skm_verb_mfa_status},
 	{"mfa", "list", skm_verb_mfa_list},
@@ -123,7 +126,7 @@ static int run(struct skm_cli *cli, int argc, char **argv)
 	}
 	if (optind >= argc)
 		return skm_cli_usage_error(cli, SKM_SAY("動詞がありません", "a verb is missing"), NULL,
-			"status, devices, config check, policy test, log show, log follow, mfa …");
+			"status, devices, config check, policy test, log show, log follow, log verify, mfa …");
 	return run_verb(cli, argc - optind, argv + optind);
 }
 

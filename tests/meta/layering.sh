@@ -15,7 +15,7 @@ fail() {
 only_in() {
     header=$1
     shift
-    for file in $(grep -rlE "^#include <$header>" lib agent pam_module include 2>/dev/null || true); do
+    for file in $(grep -rlE "^#include <$header>" lib agent pam_module collector include 2>/dev/null || true); do
         case " $* " in
             *" $file "*) ;;
             *) fail "$file includes <$header>, which belongs to: $*" ;;
@@ -27,7 +27,7 @@ only_in() {
 }
 only_in 'libudev\.h' agent/daemon/udev_source.c
 only_in 'libconfig\.h' lib/config_tree.c
-only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c lib/config_version.c pam_module/authd/hmac.c \
+only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c lib/config_version.c lib/verify_key.c pam_module/authd/hmac.c \
     pam_module/authd/recovery.c pam_module/authd/seal.c
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
 only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c
@@ -50,7 +50,7 @@ done
 
 # L1: pure. No file, clock, process, socket or log header.
 pure='agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
-lib/chain.c lib/device.c lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
+lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
 pam_module/authd/verify.c pam_module/authd/verify_diagnose.c'
 for file in $pure; do
