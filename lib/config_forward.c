@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The group "forward": where the records go. The collector is an address and not a name: whoever answers the
  * terminal's name queries must not decide where its records go, the only program with a network needs no
- * resolver, and a connection never waits for one. Which collector answers there is proved by the certificate's
- * name, which is its own key for that reason. */
+ * resolver, and a connection never waits for one. Which collector answers there is proved by the
+ * certificate's name, which is its own key for that reason. */
 #include <arpa/inet.h>
 #include <string.h>
 

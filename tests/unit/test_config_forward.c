@@ -96,7 +96,8 @@ Test(config_forward, its_name_is_one_name)
 Test(config_forward, a_collector_needs_its_name)
 {
 	refuse("forward: {\n host = \"192.0.2.10\"; };", "forward.name", "", "with forward.host");
-	refuse("forward: {\n host = \"192.0.2.10\"; name = \"\"; };", "forward.name", "", "with forward.host");
+	refuse("forward: {\n host = \"192.0.2.10\"; name = \"\"; };", "forward.name", "",
+		"with forward.host");
 	struct skm_config *config = accept("forward: { name = \"collector.lab\"; };");
 	skm_config_freep(&config);
 }
