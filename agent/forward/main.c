@@ -88,17 +88,18 @@ static uint64_t machine_random(void *user)
 {
 	(void)user;
 	uint64_t value = 0;
-	/* Before the pool is ready at boot, the same number everywhere is a crowd at the collector, no
-	 * secret. */
-	(void)getrandom(&value, sizeof(value), GRND_NONBLOCK);
-	return value;
+	struct timespec now = {0};
+	if (getrandom(&value, sizeof(value), GRND_NONBLOCK) == (ssize_t)sizeof(value))
+		return value;
+	/* The pool is not ready yet: it is no secret, it only must not be the same everywhere. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 32;
 }
 
 static int tell_agent(void *user, const struct skm_forward_notice *notice)
 {
 	const struct arguments *arguments = user;
-	int r = skm_control_tell(arguments->control_path, notice, TELL_TIMEOUT_MS);
-	return r;
+	return skm_control_tell(arguments->control_path, notice, TELL_TIMEOUT_MS);
 }
 
 /* ---- life ---- */
