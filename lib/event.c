@@ -60,6 +60,9 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(MFA_RECOVERY, NOTICE, "代用コード一式の再発行", "recovery codes issued"),
 	EVENT(MFA_RESYNCED, NOTICE, "トークンの再同期", "token resynchronised"),
 	EVENT(CLOCK_JUMP, WARNING, "時刻の大幅な変更を検知", "wall clock jumped"),
+	EVENT(FORWARD_CERTIFICATE, WARNING, "端末証明書の期限（収集サーバーへの送信）",
+		"certificate for the collector ends"),
+	EVENT(FORWARD_LOSS, ALERT, "未送信の記録の消失を検知", "records were lost before they were sent"),
 };
 
 static const char *const severities[SKM_SEVERITY_COUNT_] = {

@@ -51,6 +51,9 @@ enum skm_event {
 	SKM_EVENT_MFA_RECOVERY, /* recovery codes were issued anew */
 	SKM_EVENT_MFA_RESYNCED,
 	SKM_EVENT_CLOCK_JUMP, /* the wall clock moved against the boot clock; detail says how far */
+	/* --- told by sekimori-forward --- */
+	SKM_EVENT_FORWARD_CERTIFICATE, /* the certificate for the collector ends soon, or has ended */
+	SKM_EVENT_FORWARD_LOSS, /* records vanished before they were sent, or lines could not be sent */
 	SKM_EVENT_COUNT_,
 };
 
