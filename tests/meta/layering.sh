@@ -32,6 +32,7 @@ only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c l
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
 only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c
 only_in 'qrencode\.h' agent/cli/qr.c
+only_in 'gnutls/.*\.h' agent/forward/tls.c
 
 # libpam is known to the module alone; its parts share its types.
 for file in $(grep -rlE '^#include <security/' lib agent pam_module/authd include 2>/dev/null || true); do
@@ -52,7 +53,8 @@ done
 pure='agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
 lib/chain.c lib/device.c lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
-pam_module/authd/verify.c pam_module/authd/verify_diagnose.c'
+pam_module/authd/verify.c pam_module/authd/verify_diagnose.c agent/forward/relp.c agent/forward/message.c
+agent/forward/position.c agent/forward/backoff.c agent/forward/certificate.c'
 for file in $pure; do
     if [ ! -e "$file" ]; then
         fail "$file is gone: mend this rule"
@@ -64,7 +66,7 @@ for file in $pure; do
 done
 
 # The command and lib/ know nothing of the daemon, and the two daemons know nothing of each other.
-for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] pam_module/*/*.[ch] include/sekimori/*.h; do
+for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] pam_module/*/*.[ch] include/sekimori/*.h; do
     for header in $(sed -n 's/^#include "\([^"]*\)"/\1/p' "$file"); do
         case $header in
             sekimori/*) ;;
