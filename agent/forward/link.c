@@ -147,6 +147,17 @@ static int fail_transport(struct skm_link *link, const char *what, int r)
 	return fail(link, r, "%s: %s", what, error[0] ? error : strerrordesc_np(-r));
 }
 
+#define QUOTED_BYTES 84
+/* What the other side says, cut, and in printable ASCII: it goes to a journal. */
+static const char *quote(const struct skm_relp_frame *frame, char ret_text[QUOTED_BYTES])
+{
+	size_t len = 0;
+	for (; len < frame->data_len && len < QUOTED_BYTES - 1; len++)
+		ret_text[len] = frame->data[len] >= ' ' && frame->data[len] <= '~' ? frame->data[len] : '?';
+	ret_text[len] = '\0';
+	return ret_text;
+}
+
 /* ---- writing ---- */
 
 static void put_open(struct skm_link *link)
@@ -209,11 +220,11 @@ uint32_t skm_link_send(struct skm_link *link)
 
 static int take_open_answer(struct skm_link *link, const struct skm_relp_frame *frame, unsigned status)
 {
+	char text[QUOTED_BYTES];
 	if (frame->txnr != FIRST_TXNR)
 		return fail(link, -EBADMSG, "it answers a question that was not asked");
 	if (status != SKM_RELP_OK || !skm_relp_offers_command(frame, "syslog"))
-		return fail(link, -EPROTO, "it does not take log records: %.*s",
-			(int)(frame->data_len < 80 ? frame->data_len : 80), frame->data);
+		return fail(link, -EPROTO, "it does not take log records: %s", quote(frame, text));
 	link->state = OPEN;
 	skm_timer_arm(link->timer, 0, 0);
 	link->handler.on_open(link->handler.user);
@@ -222,11 +233,11 @@ static int take_open_answer(struct skm_link *link, const struct skm_relp_frame *
 
 static int take_message_answer(struct skm_link *link, const struct skm_relp_frame *frame, unsigned status)
 {
+	char text[QUOTED_BYTES];
 	if (link->in_flight == 0)
 		return fail(link, -EBADMSG, "it answers a question that was not asked");
 	if (status != SKM_RELP_OK)
-		return fail(link, -EPROTO, "it cannot store records: %.*s",
-			(int)(frame->data_len < 80 ? frame->data_len : 80), frame->data);
+		return fail(link, -EPROTO, "it cannot store records: %s", quote(frame, text));
 	int r = link->handler.on_stored(link->handler.user, frame->txnr);
 	if (r < 0)
 		return fail(link, r, "it answers a question that was not asked");
