@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A certificate is known by the second in which it ends: a renewed one ends later, and is warned about anew.
- * What was said is kept over restarts, or every morning's start would say it again for ninety days. */
+ * What was said is kept over restarts, or every morning's start would say it again for ninety days. Only the
+ * last thing that was said counts: what was said while a clock stood in the wrong year must not silence the
+ * true warning. */
 #include "certificate.h"
 
 #define SECONDS_PER_DAY INT64_C(86400)
@@ -13,7 +15,7 @@ bool skm_certificate_warning(
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(steps); i++) {
 		if (left_sec > (int64_t)steps[i] * SECONDS_PER_DAY)
 			continue;
-		if (state->warned_not_after_sec == not_after_sec && state->warned_days <= steps[i])
+		if (state->warned_not_after_sec == not_after_sec && state->warned_days == steps[i])
 			return false;
 		*ret_days = steps[i];
 		return true;

@@ -18,7 +18,8 @@
 
 #define FILE_BYTES_MAX ((size_t)256 * 1024)
 
-static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+/* The profile refuses what is weaker than RSA of 2,048 bits or signed with SHA-1. */
+static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:%PROFILE_MEDIUM";
 
 struct tls {
 	gnutls_certificate_credentials_t credentials;

@@ -79,7 +79,19 @@ Test(certificate, the_most_urgent_alone)
 	cr_expect(skm_certificate_warning(&state, END, END - 3 * DAY, &days), "off for a year");
 	cr_expect_eq(days, 7);
 	tell(&state, END, 7);
-	cr_expect_not(skm_certificate_warning(&state, END, END - 60 * DAY, &days), "the clock was set back");
+	cr_expect_not(skm_certificate_warning(&state, END, END - 1 * DAY, &days));
+}
+
+Test(certificate, a_clock_that_was_wrong_silences_nothing)
+{
+	struct skm_forward_state state = {0};
+	uint32_t days = 1;
+	cr_assert(skm_certificate_warning(&state, END, END + 4000 * DAY, &days), "in the year 2037");
+	cr_expect_eq(days, 0);
+	tell(&state, END, 0);
+	cr_expect_not(skm_certificate_warning(&state, END, END - 100 * DAY, &days), "set right");
+	cr_expect(skm_certificate_warning(&state, END, END - 90 * DAY, &days), "and now it is true");
+	cr_expect_eq(days, 90);
 }
 
 Test(certificate, a_renewed_one_is_another_one)
