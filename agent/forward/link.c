@@ -152,8 +152,11 @@ static int fail_transport(struct skm_link *link, const char *what, int r)
 static const char *quote(const struct skm_relp_frame *frame, char ret_text[QUOTED_BYTES])
 {
 	size_t len = 0;
-	for (; len < frame->data_len && len < QUOTED_BYTES - 1; len++)
-		ret_text[len] = frame->data[len] >= ' ' && frame->data[len] <= '~' ? frame->data[len] : '?';
+	for (; len < frame->data_len && len < QUOTED_BYTES - 1; len++) {
+		ret_text[len] = frame->data[len];
+		if (ret_text[len] < ' ' || ret_text[len] > '~')
+			ret_text[len] = '?';
+	}
 	ret_text[len] = '\0';
 	return ret_text;
 }

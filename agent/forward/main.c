@@ -82,6 +82,15 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	return 2;
 }
 
+struct service {
+	const struct arguments *arguments;
+	struct skm_clock clock;
+	struct skm_loop *loop;
+	struct skm_forwarder *forwarder;
+	int signal_fd;
+	struct skm_source *signals, *watchdog;
+};
+
 /* ---- what the forwarder asks of the world ---- */
 
 static uint64_t machine_random(void *user)
@@ -98,20 +107,11 @@ static uint64_t machine_random(void *user)
 
 static int tell_agent(void *user, const struct skm_forward_notice *notice)
 {
-	const struct arguments *arguments = user;
-	return skm_control_tell(arguments->control_path, notice, TELL_TIMEOUT_MS);
+	const struct service *service = user;
+	return skm_control_tell(service->arguments->control_path, notice, TELL_TIMEOUT_MS);
 }
 
 /* ---- life ---- */
-
-struct service {
-	const struct arguments *arguments;
-	struct skm_clock clock;
-	struct skm_loop *loop;
-	struct skm_forwarder *forwarder;
-	int signal_fd;
-	struct skm_source *signals, *watchdog;
-};
 
 static int load_config(struct service *service, struct skm_config **ret_config)
 {
@@ -198,7 +198,7 @@ static int start(struct service *service)
 		.clock = service->clock,
 		.random = machine_random,
 		.tell = tell_agent,
-		.user = (void *)(uintptr_t)service->arguments,
+		.user = service,
 		.open_timeout_ms = OPEN_TIMEOUT_MS,
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.quiet_ms = QUIET_MS,

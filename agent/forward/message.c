@@ -14,7 +14,9 @@ void skm_terminal_name(const char *number, char ret_name[SKM_TERMINAL_BYTES])
 	size_t len = 0;
 	for (; number[len] && len < SKM_TERMINAL_BYTES - 1; len++) {
 		unsigned char byte = (unsigned char)number[len];
-		ret_name[len] = byte <= ' ' || byte == 0x7f ? '_' : number[len];
+		ret_name[len] = number[len];
+		if (byte <= ' ' || byte == 0x7f)
+			ret_name[len] = '_';
 	}
 	if (len == 0)
 		ret_name[len++] = '-';

@@ -28,6 +28,7 @@ struct tls {
 	/* What the verification refers to for as long as the session lives. */
 	gnutls_typed_vdata_st wanted[2];
 	char name[256];
+	char purpose[32];
 	char error[SKM_TRANSPORT_ERROR_BYTES];
 };
 
@@ -150,8 +151,8 @@ static int load(struct tls *tls, const struct skm_tls_options *options, int64_t 
 
 static int prepare(struct tls *tls, const char *name, int fd, char error[SKM_TRANSPORT_ERROR_BYTES])
 {
-	static const char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
 	(void)snprintf(tls->name, sizeof(tls->name), "%s", name);
+	(void)snprintf(tls->purpose, sizeof(tls->purpose), "%s", GNUTLS_KP_TLS_WWW_SERVER);
 	int code = gnutls_init(
 		&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
 	if (code == 0)
@@ -165,7 +166,7 @@ static int prepare(struct tls *tls, const char *name, int fd, char error[SKM_TRA
 	tls->wanted[0] = (gnutls_typed_vdata_st){
 		.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)tls->name, .size = 0};
 	tls->wanted[1] = (gnutls_typed_vdata_st){
-		.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)purpose, .size = 0};
+		.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)tls->purpose, .size = 0};
 	gnutls_session_set_verify_cert2(
 		tls->session, tls->wanted, SKM_ARRAY_SIZE(tls->wanted), GNUTLS_VERIFY_DO_NOT_ALLOW_WILDCARDS);
 	gnutls_transport_set_int(tls->session, fd);
@@ -253,8 +254,9 @@ int skm_tls_open(const struct skm_tls_options *options, int fd, struct skm_trans
 		r = prepare(tls, options->name, fd, error);
 	if (r < 0)
 		return r;
-	*ret_transport = (struct skm_transport){.ops = &ops, .object = tls};
 	*ret_not_after_sec = not_after_sec;
+	ret_transport->ops = &ops;
+	ret_transport->object = tls;
 	tls = NULL;
 	return 0;
 }
