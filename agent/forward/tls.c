@@ -48,12 +48,6 @@ static void tls_free(void *object)
 	free(tls);
 }
 
-static void tls_freep(struct tls **tls)
-{
-	tls_free(*tls);
-	*tls = NULL;
-}
-
 /* ---- files ---- */
 
 struct file {
@@ -244,7 +238,7 @@ int skm_tls_open(const struct skm_tls_options *options, int fd, struct skm_trans
 		.receive = tls_receive,
 		.error = tls_error,
 		.free = tls_free};
-	SKM_CLEANUP(tls_freep) struct tls *tls = calloc(1, sizeof(*tls));
+	struct tls *tls = calloc(1, sizeof(*tls));
 	int64_t not_after_sec = 0;
 	error[0] = '\0';
 	if (!tls)
@@ -252,11 +246,11 @@ int skm_tls_open(const struct skm_tls_options *options, int fd, struct skm_trans
 	int r = load(tls, options, &not_after_sec, error);
 	if (r == 0)
 		r = prepare(tls, options->name, fd, error);
-	if (r < 0)
+	if (r < 0) {
+		tls_free(tls);
 		return r;
+	}
+	*ret_transport = (struct skm_transport){.ops = &ops, .object = tls};
 	*ret_not_after_sec = not_after_sec;
-	ret_transport->ops = &ops;
-	ret_transport->object = tls;
-	tls = NULL;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "sample_record.h"
 #include "segment_reader.h"
@@ -13,11 +14,28 @@
 #include "sekimori/stream.h"
 #include "tmpdir.h"
 
+/* In libc's place: the disk that fails on command. */
+static struct {
+	unsigned syncs;
+	int error;
+} disk;
+
+int fdatasync(int fd)
+{
+	disk.syncs++;
+	if (disk.error) {
+		errno = disk.error;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static char folder[TMPDIR_BYTES];
 static struct skm_segment_reader *reader;
 
 static void setup(void)
 {
+	memset(&disk, 0, sizeof(disk));
 	tmpdir_make(folder);
 	cr_assert_eq(skm_segment_reader_new(folder, &reader), 0);
 }
@@ -139,6 +157,28 @@ Test(segment_reader, a_partial_line_waits)
 	cr_expect_eq(position.tail_len, 7);
 	cr_expect_eq(memcmp(position.tail, "{\"b\":2}", 7), 0);
 	expect_nothing();
+}
+
+Test(segment_reader, a_line_is_on_the_disk_before_it_is_believed)
+{
+	const char *line = NULL;
+	size_t len = 0;
+	expect_nothing();
+	append_records(1, 1, 2);
+	disk.error = EIO;
+	cr_expect_eq(skm_segment_reader_peek(reader, &line, &len), -EIO);
+	cr_expect_null(line);
+	cr_expect_eq(disk.syncs, 1);
+	disk.error = 0;
+	(void)expect_records(1, 2);
+	cr_expect_eq(disk.syncs, 2, "once for both");
+	append_records(1, 3, 3);
+	(void)expect_records(3, 3);
+	cr_expect_eq(disk.syncs, 3);
+	expect_nothing();
+	append_bytes(1, "{", 1);
+	expect_nothing();
+	cr_expect_eq(disk.syncs, 3, "not for nothing");
 }
 
 Test(segment_reader, half_a_line_that_is_cut_back_is_not_joined_to_another)
