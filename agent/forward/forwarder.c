@@ -25,6 +25,8 @@
 #include "tls.h"
 
 #define LOOK_AGAIN_MS 60000u /* after a folder that could not be read */
+/* While answers keep coming the state is saved so often; what a crash in between costs is sent twice. */
+#define SAVE_USEC (SKM_USEC_PER_SEC / 5)
 #define TELL_AGAIN_USEC (60 * SKM_USEC_PER_SEC)
 
 struct stream {
@@ -50,6 +52,7 @@ struct skm_forwarder {
 	struct skm_loop *loop;
 	struct skm_forward_state state;
 	bool is_unsaved;
+	uint64_t saved_usec; /* when it was tried last */
 	int save_error, folder_fd, notify_fd;
 	struct stream streams[SKM_FORWARD_STREAM_COUNT_];
 	unsigned turn; /* which stream is asked first */
@@ -160,8 +163,11 @@ static void tell_facts(struct skm_forwarder *forwarder)
 
 static void save(struct skm_forwarder *forwarder)
 {
-	if (!forwarder->is_unsaved)
+	uint64_t now_usec = now(forwarder).boottime_usec;
+	if (!forwarder->is_unsaved ||
+		(forwarder->flight_count > 0 && now_usec - forwarder->saved_usec < SAVE_USEC))
 		return;
+	forwarder->saved_usec = now_usec;
 	int r = skm_forward_state_save(forwarder->folder_fd, &forwarder->state);
 	/* It goes on: what was sent since the last state that could be saved is sent twice after a restart.
 	 */

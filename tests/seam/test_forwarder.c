@@ -326,6 +326,23 @@ Test(forwarder, answers_out_of_order_count_without_a_gap)
 	expect_received("agent", 2, "4");
 }
 
+Test(forwarder, the_disk_is_not_asked_for_each_answer)
+{
+	send_messages(4);
+	collector_answer(&collector, collector.messages[0].txnr, "200 OK");
+	turn_until(saved(SKM_FORWARD_AGENT) == 1);
+	collector_answer(&collector, collector.messages[1].txnr, "200 OK");
+	turn_until(acknowledged(SKM_FORWARD_AGENT) == 2);
+	cr_expect_eq(saved(SKM_FORWARD_AGENT), 1, "more answers are to come");
+	world.now.boottime_usec += SKM_USEC_PER_SEC / 5;
+	turn_until(saved(SKM_FORWARD_AGENT) == 2);
+	collector_answer(&collector, collector.messages[2].txnr, "200 OK");
+	turn_until(acknowledged(SKM_FORWARD_AGENT) == 3);
+	cr_expect_eq(saved(SKM_FORWARD_AGENT), 2);
+	collector_answer(&collector, collector.messages[3].txnr, "200 OK");
+	turn_until(saved(SKM_FORWARD_AGENT) == 4); /* the last one waits for nothing */
+}
+
 Test(forwarder, the_window_is_bounded)
 {
 	send_messages(8);
