@@ -39,6 +39,7 @@ struct agent {
 	char boot_id[SKM_BOOT_ID_BYTES];
 	struct skm_timestamp started, reconciled;
 	uint64_t overflow_count;
+	struct skm_forward_notice_gate notices;
 	struct skm_settings *settings;
 	bool is_audit_mode;
 	bool log_was_failing;
@@ -51,7 +52,6 @@ struct agent {
 	struct skm_gatekeeper *gatekeeper;
 	struct skm_udev_source *udev;
 	struct skm_control_server *control;
-	struct skm_forward_notice_gate notices;
 	int signal_fd, mounts_fd, clock_fd;
 	struct skm_source *signals, *mounts, *clock_changes;
 	struct skm_source *look_again, *reconcile, *watchdog, *log_retry, *retry;
