@@ -40,6 +40,9 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(POLICY_CHANGED, NOTICE, "設定の変更", "policy changed"),
 	EVENT(CONFIG_BROKEN, WARNING, "設定ファイルの誤り（従前の設定を継続）", "configuration refused"),
 	EVENT(AUDIT_MODE, ALERT, "監視モード（遮断なしの記録のみ）", "audit mode"),
+	EVENT(FORWARD_CERTIFICATE, WARNING, "端末証明書の期限（収集サーバーへの送信）",
+		"certificate for the collector ends"),
+	EVENT(FORWARD_LOSS, ALERT, "未送信の記録の消失を検知", "records were lost before they were sent"),
 	EVENT(LOG_FULL, ALERT, "記録の保存に失敗（満杯・書込不可）", "records could not be stored"),
 	EVENT(LOG_RESUMED, NOTICE, "記録の保存を再開", "records are stored again"),
 	EVENT(LOG_RECOVERED, WARNING, "記録ファイルの修復", "audit log repaired"),
@@ -60,9 +63,6 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(MFA_RECOVERY, NOTICE, "代用コード一式の再発行", "recovery codes issued"),
 	EVENT(MFA_RESYNCED, NOTICE, "トークンの再同期", "token resynchronised"),
 	EVENT(CLOCK_JUMP, WARNING, "時刻の大幅な変更を検知", "wall clock jumped"),
-	EVENT(FORWARD_CERTIFICATE, WARNING, "端末証明書の期限（収集サーバーへの送信）",
-		"certificate for the collector ends"),
-	EVENT(FORWARD_LOSS, ALERT, "未送信の記録の消失を検知", "records were lost before they were sent"),
 };
 
 static const char *const severities[SKM_SEVERITY_COUNT_] = {
