@@ -47,7 +47,7 @@ int skm_forward_notice_take(struct skm_forward_notice_gate *gate, const struct s
 		(void)snprintf(record.object, sizeof(record.object), "stream %s", stream);
 		(void)snprintf(record.detail, sizeof(record.detail), "%s",
 			notice->kind == SKM_FORWARD_NOTICE_MISSING
-				? "records were removed from this terminal before they were sent to the collector"
+				? "records are missing in the files of this terminal; they were never sent to the collector"
 				: "lines that are no records stand in the files; they were not sent to the collector");
 	}
 	*ret_record = record;

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -181,7 +182,7 @@ class Terminal:
     def start(self):
         with open(self.journal, "ab") as journal:
             self.process = subprocess.Popen(
-                [self.program, "--config", "sekimori.conf", "--log", "log", "--state", "state", "--control", "none"],
+                [self.program, "--config", "sekimori.conf", "--log", "log", "--state", "state", "--control", "control"],
                 cwd=self.folder, stderr=journal)
 
     def kill(self, how=signal.SIGKILL):
@@ -201,11 +202,32 @@ class Terminal:
         self.journal.write_text("")
 
 
+class Agent:
+    """The agent's control socket: takes every notice and says that it is on record."""
+
+    def __init__(self, folder):
+        self.notices = []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(str(folder / "control"))
+        self.socket.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            caller, _ = self.socket.accept()
+            with caller:
+                version, code, length = struct.unpack_from("<BBxxI", packet := caller.recv(4096))
+                assert (version, code, length) == (1, 3, len(packet) - 8)
+                self.notices.append(struct.unpack("<BBIQq", packet[8:]))
+                caller.send(struct.pack("<BBxxI", 1, 0, 0))
+
+
 class Scene:
     def __init__(self, folder, program):
         self.pki = Pki(folder)
         self.pki.issue("collector", "collector.lab", "serverAuth")
         self.pki.issue("good", "pc042.term.lab", "clientAuth")
+        self.agent = Agent(folder)
         self.collector = Collector(folder)
         self.terminal = Terminal(folder, program, self.collector.port)
         self.terminal.use("good")
@@ -325,6 +347,35 @@ def terminal_certificates(scene):
     assert scene.terminal.process.poll() is None and scene.terminal.process.pid == pid, "it was never restarted"
 
 
+def warning(scene):
+    """A certificate that ends in 20 days and an hour: said once, with its end, whatever is restarted."""
+    end = int(time.time()) + 20 * 86400 + 3600
+    scene.pki.issue("short", "pc042.term.lab", "clientAuth", end=time.strftime("%Y%m%d%H%M%SZ", time.gmtime(end)))
+    assert scene.agent.notices == [(0, 0, 0, 0, 1609459200)], "the ended one alone: %s" % scene.agent.notices
+    scene.agent.notices.clear()
+    scene.terminal.use("short")
+    for _ in range(2):
+        scene.terminal.kill(signal.SIGTERM)
+        scene.terminal.start()
+        scene.terminal.write("agent", 1)
+        scene.check("a certificate that ends soon")
+    assert scene.agent.notices == [(0, 0, 30, 0, end)], scene.agent.notices
+    (scene.terminal.folder / "log/agent" / ("%08d.jsonl" % scene.terminal.segment["agent"])).unlink()
+    lost = 5
+    scene.terminal.segment["agent"] += 1
+    kept = scene.terminal.lines["agent"]
+    scene.terminal.kill(signal.SIGTERM)
+    scene.terminal.write("agent", lost)  # and removed before anybody read it
+    (scene.terminal.folder / "log/agent" / ("%08d.jsonl" % scene.terminal.segment["agent"])).unlink()
+    scene.terminal.segment["agent"] += 1
+    scene.terminal.write("agent", 1)
+    del kept[-lost - 1:-1]
+    scene.terminal.start()
+    scene.check("a file removed before it was sent")
+    until("the loss is told", lambda: len(scene.agent.notices) == 2, 10)
+    assert scene.agent.notices[1] == (1, 0, 0, lost, 0), scene.agent.notices
+
+
 def main():
     program = pathlib.Path(sys.argv[2]).resolve() / "agent" / "sekimori-forward"
     with tempfile.TemporaryDirectory(prefix="sekimori-net-") as name:
@@ -332,7 +383,7 @@ def main():
         os.umask(0o077)
         scene = Scene(folder, program)
         try:
-            for act in (kills, outage, black_hole, stranger_collectors, terminal_certificates):
+            for act in (kills, outage, black_hole, stranger_collectors, terminal_certificates, warning):
                 act(scene)
             assert scene.terminal.kill(signal.SIGTERM) == 0
         except BaseException:

@@ -63,7 +63,7 @@ Test(forward_notice, in_the_record)
 	cr_expect_eq(record.event, SKM_EVENT_FORWARD_LOSS);
 	cr_expect_eq(record.count, 17);
 	cr_expect_str_eq(record.object, "stream auth");
-	cr_expect_not_null(strstr(record.detail, "removed"));
+	cr_expect_not_null(strstr(record.detail, "are missing"));
 	notice = (struct skm_forward_notice){.kind = SKM_FORWARD_NOTICE_UNSENT, .stream = 0, .count = 2};
 	record = record_of(&notice);
 	cr_expect_eq(record.event, SKM_EVENT_FORWARD_LOSS);
