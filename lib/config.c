@@ -119,6 +119,8 @@ static int parse(const char *file, const char *text, size_t len, int64_t now_sec
 	if (r == 0)
 		r = skm_config_check_mfa(file, tree, now_sec, config, error);
 	if (r == 0)
+		r = skm_config_check_forward(file, tree, config, error);
+	if (r == 0)
 		r = skm_config_version(text, len, "", 0, config->version, sizeof(config->version));
 	if (r != 0)
 		return r;

@@ -7,6 +7,7 @@
  *   config_value.c   one value -> one member, as the table says
  *   config_rules.c   usb.rules and the register -> the rule set
  *   config_mfa.c     what only the group mfa has
+ *   config_forward.c what only the group forward has
  *   config_error.c   what a person is told
  *   config.c         the order of it all */
 #ifndef SEKIMORI_CONFIG_INTERNAL_H
@@ -210,6 +211,15 @@ int skm_config_set_mfa_issuer(const struct skm_config_key *key, const char *text
 int skm_config_set_mfa_escrow_key(const struct skm_config_key *key, const char *text, void *target);
 /* What concerns several keys, and dates. 0 or SKM_CONFIG_INVALID. */
 SKM_NODISCARD int skm_config_check_mfa(const char *file, const struct skm_config_tree *tree, int64_t now_sec,
+	const struct skm_config *config, struct skm_config_error *error);
+
+/* ---- forward ---- */
+
+int skm_config_set_forward_host(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_forward_name(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_forward_path(const struct skm_config_key *key, const char *text, void *target);
+/* What concerns several keys. 0 or SKM_CONFIG_INVALID. */
+SKM_NODISCARD int skm_config_check_forward(const char *file, const struct skm_config_tree *tree,
 	const struct skm_config *config, struct skm_config_error *error);
 
 /* ---- what names the policy ---- */

@@ -22,6 +22,11 @@ static int store_uint(const struct skm_config_key *key, void *target, uint64_t v
 		memcpy(member(key, target), &byte, sizeof(byte));
 		return 0;
 	}
+	if (key->size == sizeof(uint16_t) && value <= UINT16_MAX) {
+		uint16_t half = (uint16_t)value;
+		memcpy(member(key, target), &half, sizeof(half));
+		return 0;
+	}
 	if (key->size == sizeof(uint32_t) && value <= UINT32_MAX) {
 		uint32_t narrow = (uint32_t)value;
 		memcpy(member(key, target), &narrow, sizeof(narrow));

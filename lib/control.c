@@ -421,6 +421,33 @@ int skm_device_report_decode(const uint8_t *buf, size_t len, struct skm_device_r
 	return r;
 }
 
+int skm_forward_notice_encode(
+	const struct skm_forward_notice *notice, uint8_t *buf, size_t size, size_t *ret_len)
+{
+	struct writer writer = {.buf = buf, .size = size};
+	put_enum(&writer, notice->kind, SKM_FORWARD_NOTICE_COUNT_);
+	put_bool(&writer, notice->stream != 0);
+	put_u32(&writer, notice->days);
+	put_u64(&writer, notice->count);
+	put_u64(&writer, (uint64_t)notice->until_sec);
+	return writer_finish(&writer, ret_len);
+}
+
+int skm_forward_notice_decode(const uint8_t *buf, size_t len, struct skm_forward_notice *ret_notice)
+{
+	struct reader reader = {.buf = buf, .size = len};
+	struct skm_forward_notice notice = {0};
+	notice.kind = (uint8_t)get_enum(&reader, SKM_FORWARD_NOTICE_COUNT_);
+	notice.stream = get_bool(&reader) ? 1 : 0;
+	notice.days = get_u32(&reader);
+	notice.count = get_u64(&reader);
+	notice.until_sec = (int64_t)get_u64(&reader);
+	int r = reader_finish(&reader);
+	if (r == 0)
+		*ret_notice = notice;
+	return r;
+}
+
 const char *skm_device_state_to_string(enum skm_device_state state)
 {
 	static const char *const words[SKM_DEVICE_STATE_COUNT_] = {

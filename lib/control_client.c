@@ -69,14 +69,24 @@ static int connect_to_server(const char *path, uint32_t timeout_ms)
 	return r < 0 ? r : skm_fd_take(&fd);
 }
 
-static int send_request(int fd, enum skm_control_operation operation)
+#define REQUEST_BODY_MAX 64
+struct request {
+	enum skm_control_operation operation;
+	uint8_t body[REQUEST_BODY_MAX];
+	size_t body_len;
+};
+
+static int send_request(int fd, const struct request *request)
 {
-	uint8_t packet[SKM_CONTROL_HEADER_BYTES];
-	struct skm_control_header header = {.version = SKM_CONTROL_VERSION, .code = (uint8_t)operation};
-	int r = skm_control_header_encode(&header, packet, sizeof(packet));
+	uint8_t packet[SKM_CONTROL_HEADER_BYTES + REQUEST_BODY_MAX];
+	struct skm_control_header header = {.version = SKM_CONTROL_VERSION,
+		.code = (uint8_t)request->operation,
+		.body_bytes = (uint32_t)request->body_len};
+	int r = skm_control_header_encode(&header, packet, SKM_CONTROL_HEADER_BYTES);
 	if (r < 0)
 		return r;
-	if (send(fd, packet, sizeof(packet), MSG_NOSIGNAL) >= 0)
+	memcpy(packet + SKM_CONTROL_HEADER_BYTES, request->body, request->body_len);
+	if (send(fd, packet, SKM_CONTROL_HEADER_BYTES + request->body_len, MSG_NOSIGNAL) >= 0)
 		return 0;
 	/* A server that refuses at the door answers and hangs up before it is asked: the answer is there to
 	 * be read. */
@@ -139,14 +149,14 @@ static int take_answer(const uint8_t *packet, size_t len, skm_control_body_fn on
 	}
 }
 
-int skm_control_ask(const char *path, enum skm_control_operation operation, uint32_t timeout_ms,
+static int exchange(const char *path, const struct request *request, uint32_t timeout_ms,
 	skm_control_body_fn on_body, void *user)
 {
 	uint64_t deadline_ms = now_ms() + timeout_ms;
 	SKM_CLEANUP(skm_fd_close) int fd = connect_to_server(path, timeout_ms);
 	if (fd < 0)
 		return fd;
-	int r = send_request(fd, operation);
+	int r = send_request(fd, request);
 	while (r == 0) {
 		uint8_t packet[SKM_CONTROL_MESSAGE_MAX];
 		size_t len = 0;
@@ -155,4 +165,25 @@ int skm_control_ask(const char *path, enum skm_control_operation operation, uint
 			r = take_answer(packet, len, on_body, user);
 	}
 	return r == SKM_ANSWER_ENDED ? 0 : r;
+}
+
+int skm_control_ask(const char *path, enum skm_control_operation operation, uint32_t timeout_ms,
+	skm_control_body_fn on_body, void *user)
+{
+	const struct request request = {.operation = operation};
+	return exchange(path, &request, timeout_ms, on_body, user);
+}
+
+static int expect_nothing(void *user, const uint8_t *body, size_t len)
+{
+	(void)user;
+	(void)body;
+	return len == 0 ? 0 : -EBADMSG;
+}
+
+int skm_control_tell(const char *path, const struct skm_forward_notice *notice, uint32_t timeout_ms)
+{
+	struct request request = {.operation = SKM_CONTROL_NOTICE};
+	int r = skm_forward_notice_encode(notice, request.body, sizeof(request.body), &request.body_len);
+	return r < 0 ? r : exchange(path, &request, timeout_ms, expect_nothing, NULL);
 }

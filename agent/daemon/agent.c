@@ -20,6 +20,7 @@
 #include "agent_settings.h"
 #include "console.h"
 #include "control_server.h"
+#include "forward_notice.h"
 #include "gatekeeper.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
@@ -28,8 +29,8 @@
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
 #define RETRY_MAX_MS 64000u
 
-static const char *const role_groups[] = {
-	"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver", "sekimori-admin"};
+static const char *const role_groups[] = {"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver",
+	"sekimori-admin", SKM_CONTROL_FORWARD_GROUP};
 
 struct agent {
 	const struct skm_agent_options *options;
@@ -37,6 +38,7 @@ struct agent {
 	char boot_id[SKM_BOOT_ID_BYTES];
 	struct skm_timestamp started, reconciled;
 	uint64_t overflow_count;
+	struct skm_forward_notice_gate notices;
 	struct skm_settings *settings;
 	bool is_audit_mode;
 	int64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
@@ -370,6 +372,23 @@ static int on_next_device(void *user, const char *after, struct skm_device_repor
 	return skm_gatekeeper_next_device(agent->gatekeeper, after, ret_report);
 }
 
+/* Stored at once: the forwarder takes our answer for done and does not say it again. */
+static int on_notice(
+	void *user, const struct skm_packet_caller *caller, const struct skm_forward_notice *notice)
+{
+	struct agent *agent = user;
+	struct skm_record record;
+	struct skm_timestamp now;
+	agent->clock.now(agent->clock.user, &now);
+	int r = skm_forward_notice_take(&agent->notices, notice, now.boottime_usec, &record);
+	if (r < 0)
+		return r;
+	record.caller_uid = caller->uid;
+	record.caller_pid = caller->pid;
+	on_record(agent, &record);
+	return on_flush(agent);
+}
+
 /* ---- life
  * ----------------------------------------------------------------------------------------------------------
  */
@@ -452,7 +471,7 @@ static int open_gate(struct agent *agent)
 static int open_control(struct agent *agent)
 {
 	const struct skm_control_source source = {
-		.status = on_status, .next_device = on_next_device, .user = agent};
+		.status = on_status, .next_device = on_next_device, .notice = on_notice, .user = agent};
 	return skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
 		SKM_ARRAY_SIZE(role_groups), &agent->control);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "sekimori/decision.h"
-#include "sekimori/packet_server.h"
 
 struct question {
 	uint8_t operation;		/* enum skm_control_operation */
@@ -17,7 +16,8 @@ struct question {
 struct skm_control_server {
 	struct skm_control_source asked;
 	struct skm_packet_server *packets;
-	char *path; /* NULL until the socket file is ours to remove */
+	unsigned forward_role; /* its bit; 0 = not among the groups */
+	char *path;	       /* NULL until the socket file is ours to remove */
 };
 
 void skm_control_server_refresh_roles(struct skm_control_server *server)
@@ -79,6 +79,24 @@ static int on_room(void *user, struct skm_packet_connection *connection)
 	return SKM_PACKET_MORE;
 }
 
+static bool may_read(const struct skm_control_server *server, const struct skm_packet_caller *caller)
+{
+	return caller->uid == 0 || (caller->roles & ~server->forward_role) != 0;
+}
+
+static int take_notice(const struct skm_control_server *server, struct skm_packet_connection *connection,
+	const uint8_t *body, size_t len)
+{
+	const struct skm_packet_caller *caller = skm_packet_caller_of(connection);
+	struct skm_forward_notice notice;
+	if (caller->uid != 0 && (caller->roles & server->forward_role) == 0)
+		return send_empty(connection, SKM_CONTROL_DENIED);
+	if (!server->asked.notice || skm_forward_notice_decode(body, len, &notice) < 0)
+		return send_empty(connection, SKM_CONTROL_BAD_REQUEST);
+	int r = server->asked.notice(server->asked.user, caller, &notice);
+	return send_empty(connection, r < 0 ? SKM_CONTROL_BUSY : SKM_CONTROL_OK);
+}
+
 static int on_request(void *user, struct skm_packet_connection *connection, const uint8_t *packet, size_t len)
 {
 	struct question *question = skm_packet_data_of(connection);
@@ -86,9 +104,13 @@ static int on_request(void *user, struct skm_packet_connection *connection, cons
 	int r = skm_control_header_decode(packet, len, &header);
 	if (r < 0)
 		return r;
+	if (header.version == SKM_CONTROL_VERSION && header.code == SKM_CONTROL_NOTICE)
+		return take_notice(user, connection, packet + SKM_CONTROL_HEADER_BYTES, header.body_bytes);
 	if (header.version != SKM_CONTROL_VERSION || header.body_bytes != 0 ||
 		(header.code != SKM_CONTROL_STATUS && header.code != SKM_CONTROL_DEVICES))
 		return send_empty(connection, SKM_CONTROL_BAD_REQUEST);
+	if (!may_read(user, skm_packet_caller_of(connection)))
+		return send_empty(connection, SKM_CONTROL_DENIED);
 	question->operation = header.code;
 	return question->operation == SKM_CONTROL_DEVICES ? SKM_PACKET_MORE : send_status(user, connection);
 }
@@ -138,6 +160,9 @@ int skm_control_server_new(struct skm_loop *loop, const char *path, const struct
 	if (!server)
 		return -ENOMEM;
 	server->asked = *source;
+	for (size_t i = 0; i < role_group_count && i < SKM_PACKET_ROLES_MAX; i++)
+		if (strcmp(role_groups[i], SKM_CONTROL_FORWARD_GROUP) == 0)
+			server->forward_role |= 1u << i;
 	int r = open_socket(server, loop, path, role_groups, role_group_count);
 	if (r < 0) {
 		(void)skm_control_server_free(server);

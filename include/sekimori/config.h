@@ -80,6 +80,18 @@ struct skm_config {
 		bool has_escrow_key;
 		uint8_t escrow_key[32]; /* mfa.escrow_key, 64 hex digits: the offline public key */
 	} mfa;
+	struct {
+		char host[46];	 /* IPv4 or IPv6 address of the collector; "" (default) = records stay here */
+		uint16_t port;	 /* 1 to 65535, default 20514 */
+		char name[254];	 /* DNS name that the collector's certificate must carry */
+		char ca[4096];	 /* PEM files, each with a default below /etc/sekimori/forward */
+		char cert[4096]; /* of this terminal, then what signed it */
+		char key[4096];	 /* of cert */
+		uint32_t jitter_ms; /* forward.start_jitter, 0 s to 1 h, default 1min: the first attempt comes
+				       within it */
+		uint32_t retry_first_ms; /* 100 ms to 1 h, default 1s, doubled by each failure … */
+		uint32_t retry_max_ms;	 /* … up to this, 1 s to 1 day, default 5min */
+	} forward;
 	/* First 16 hex digits of the BLAKE2b-256 of file and register: names the policy in records. "builtin"
 	 * when the configuration came from no file. */
 	char version[17];

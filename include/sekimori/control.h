@@ -22,6 +22,7 @@
 enum skm_control_operation {
 	SKM_CONTROL_STATUS = 1,
 	SKM_CONTROL_DEVICES = 2,
+	SKM_CONTROL_NOTICE = 3, /* body: a notice of sekimori-forward, which alone (and root) may say it */
 };
 
 enum skm_control_result {
@@ -82,6 +83,22 @@ struct skm_device_report {
 	bool is_observed; /* let pass by mode "audit" */
 };
 
+/* What sekimori-forward has to put on record. Numbers only: nothing that comes from the network gets near the
+ * agent, and the agent's own words go into the record. */
+enum skm_forward_notice_kind {
+	SKM_FORWARD_NOTICE_CERTIFICATE, /* `days` (90, 30, 7, or 0: it is over) until `until_sec` */
+	SKM_FORWARD_NOTICE_MISSING,	/* `count` records of `stream` had vanished before they were sent */
+	SKM_FORWARD_NOTICE_UNSENT,	/* `count` lines of `stream` are no records and were not sent */
+	SKM_FORWARD_NOTICE_COUNT_,
+};
+struct skm_forward_notice {
+	uint8_t kind;	/* enum skm_forward_notice_kind */
+	uint8_t stream; /* 0 agent, 1 auth */
+	uint32_t days;
+	uint64_t count;
+	int64_t until_sec; /* UNIX time */
+};
+
 /* Pure encoders: 0 and the length; -ENOBUFS; -EINVAL for a value that no decoder would take (unterminated
  * string, number out of its enum). Pure decoders: 0, or -EBADMSG for anything that is not exactly one
  * well-formed value (wrong size, NUL in a string, number out of its enum, trailing bytes). A header is
@@ -99,6 +116,11 @@ SKM_NODISCARD int skm_device_report_encode(
 SKM_NODISCARD int skm_device_report_decode(
 	const uint8_t *buf, size_t len, struct skm_device_report *ret_report);
 
+SKM_NODISCARD int skm_forward_notice_encode(
+	const struct skm_forward_notice *notice, uint8_t *buf, size_t size, size_t *ret_len);
+SKM_NODISCARD int skm_forward_notice_decode(
+	const uint8_t *buf, size_t len, struct skm_forward_notice *ret_notice);
+
 const char *skm_device_state_to_string(enum skm_device_state state);
 
 /* The client's side: connects, checks that the server is root (or the caller's own effective user, as for
@@ -112,5 +134,8 @@ const char *skm_device_state_to_string(enum skm_device_state state);
 typedef int (*skm_control_body_fn)(void *user, const uint8_t *body, size_t len);
 SKM_NODISCARD int skm_control_ask(const char *path, enum skm_control_operation operation, uint32_t timeout_ms,
 	skm_control_body_fn on_body, void *user);
+/* The same for a notice: 0 when it is on record (or as good as: the agent stores it with its next round). */
+SKM_NODISCARD int skm_control_tell(
+	const char *path, const struct skm_forward_notice *notice, uint32_t timeout_ms);
 
 #endif

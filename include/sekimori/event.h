@@ -55,6 +55,9 @@ enum skm_event {
 	SKM_EVENT_MFA_LOGIN_ON,	 /* the machine's login was made to ask for a code */
 	SKM_EVENT_MFA_LOGIN_OFF, /* it was made to ask for none any more */
 	SKM_EVENT_CLOCK_JUMP,	 /* the wall clock moved against the boot clock; detail says how far */
+	/* --- told by sekimori-forward --- */
+	SKM_EVENT_FORWARD_CERTIFICATE, /* the certificate for the collector ends soon, or has ended */
+	SKM_EVENT_FORWARD_LOSS, /* records vanished before they were sent, or lines could not be sent */
 	SKM_EVENT_COUNT_,
 };
 

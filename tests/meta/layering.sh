@@ -27,6 +27,7 @@ only_in() {
 }
 only_in 'libudev\.h' agent/daemon/udev_source.c
 only_in 'libconfig\.h' lib/config_tree.c
+only_in 'gnutls/.*\.h' agent/forward/tls.c
 only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c lib/config_version.c lib/verify_key.c pam_module/authd/hmac.c \
     pam_module/authd/recovery.c pam_module/authd/seal.c
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
@@ -49,8 +50,10 @@ for file in pam_module/module/*.[ch] lib/auth_packet.c lib/auth_client.c lib/aut
 done
 
 # L1: pure. No file, clock, process, socket or log header.
-pure='agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
-lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
+pure='agent/forward/relp.c agent/forward/message.c agent/forward/position.c agent/forward/backoff.c agent/forward/certificate.c
+agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
+lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c
+lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
 pam_module/authd/verify.c pam_module/authd/verify_diagnose.c'
 for file in $pure; do
@@ -64,7 +67,7 @@ for file in $pure; do
 done
 
 # The command and lib/ know nothing of the daemon, and the two daemons know nothing of each other.
-for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] pam_module/*/*.[ch] include/sekimori/*.h; do
+for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] pam_module/*/*.[ch] include/sekimori/*.h; do
     for header in $(sed -n 's/^#include "\([^"]*\)"/\1/p' "$file"); do
         case $header in
             sekimori/*) ;;

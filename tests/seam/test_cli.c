@@ -47,7 +47,8 @@ static int give_next_device(void *user, const char *after, struct skm_device_rep
 
 static _Noreturn void serve(const char *path, int ready_fd)
 {
-	const struct skm_control_source asked = {give_status, give_next_device, &scene};
+	const struct skm_control_source asked = {
+		.status = give_status, .next_device = give_next_device, .user = &scene};
 	struct skm_loop *loop = NULL;
 	struct skm_control_server *server = NULL;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
