@@ -147,6 +147,9 @@ void skm_config_key_list(const char *group, char *buf, size_t size);
 int skm_config_set_text(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_text_or_empty(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_serial(const struct skm_config_key *key, const char *text, void *target);
+/* 64 hex digits, not all 0 (what is sealed to that, nobody opens). 0 or -EINVAL. */
+SKM_NODISCARD int skm_config_parse_public_key(const char *text, uint8_t ret_key[32]);
+int skm_config_set_verifier_key(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_path(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_mode(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_language(const struct skm_config_key *key, const char *text, void *target);

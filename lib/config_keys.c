@@ -188,6 +188,21 @@ static const struct skm_config_key keys[] = {
 		.max = "1G",
 		MEMBER(audit.segment_bytes),
 		.allowed = {"a size, from \"64K\" to \"1G\"", "サイズ、\"64K\"〜\"1G\""},
+	}, {
+		.path = "audit.checkpoint_interval",
+		.fallback = "10min",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_duration_sec,
+		.min = "1min",
+		.max = "1h",
+		MEMBER(audit.checkpoint_sec),
+		.allowed = {"a duration in whole seconds, from \"1min\" to \"1h\"", "秒単位の時間、\"1min\"〜\"1h\""},
+	}, {
+		.path = "audit.verifier_key",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_verifier_key,
+		MEMBER(audit.verifier_key),
+		.allowed = {"64 hex digits: the verifier's public key", "64桁の16進数(検証者の公開鍵)"},
 	},
 
 	{

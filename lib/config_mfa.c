@@ -71,18 +71,11 @@ int skm_config_set_mfa_issuer(const struct skm_config_key *key, const char *text
 int skm_config_set_mfa_escrow_key(const struct skm_config_key *key, const char *text, void *target)
 {
 	(void)key;
-	static const uint8_t nobodys[sizeof(((struct skm_config *)0)->mfa.escrow_key)];
 	struct skm_config *config = target;
-	uint8_t bytes[SKM_DESCRIPTOR_HASH_BYTES];
-	_Static_assert(sizeof(bytes) == sizeof(config->mfa.escrow_key), "both are 64 hex digits");
-	int r = skm_descriptor_hash_parse(text, bytes);
-	if (r < 0)
-		return r;
-	if (memcmp(bytes, nobodys, sizeof(bytes)) == 0)
-		return -EINVAL; /* what is sealed to it, nobody could ever open */
-	memcpy(config->mfa.escrow_key, bytes, sizeof(bytes));
-	config->mfa.has_escrow_key = true;
-	return 0;
+	int r = skm_config_parse_public_key(text, config->mfa.escrow_key);
+	if (r == 0)
+		config->mfa.has_escrow_key = true;
+	return r;
 }
 
 /* ---- what concerns several keys ---- */

@@ -77,6 +77,29 @@ int skm_config_set_path(const struct skm_config_key *key, const char *text, void
 	return skm_config_set_text_or_empty(key, text, target);
 }
 
+int skm_config_parse_public_key(const char *text, uint8_t ret_key[32])
+{
+	static const uint8_t nobodys[SKM_DESCRIPTOR_HASH_BYTES];
+	uint8_t bytes[SKM_DESCRIPTOR_HASH_BYTES];
+	int r = skm_descriptor_hash_parse(text, bytes);
+	if (r < 0)
+		return r;
+	if (memcmp(bytes, nobodys, sizeof(bytes)) == 0)
+		return -EINVAL; /* what is sealed to it, nobody could ever open */
+	memcpy(ret_key, bytes, sizeof(bytes));
+	return 0;
+}
+
+int skm_config_set_verifier_key(const struct skm_config_key *key, const char *text, void *target)
+{
+	(void)key;
+	struct skm_config *config = target;
+	int r = skm_config_parse_public_key(text, config->audit.verifier_key);
+	if (r == 0)
+		config->audit.has_verifier_key = true;
+	return r;
+}
+
 static const char *const modes[SKM_MODE_COUNT_] = {
 	[SKM_MODE_ENFORCE] = "enforce", [SKM_MODE_AUDIT] = "audit"};
 

@@ -43,6 +43,8 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(LOG_FULL, ALERT, "記録の保存に失敗（満杯・書込不可）", "records could not be stored"),
 	EVENT(LOG_RESUMED, NOTICE, "記録の保存を再開", "records are stored again"),
 	EVENT(LOG_RECOVERED, WARNING, "記録ファイルの修復", "audit log repaired"),
+	EVENT(CHECKPOINT, INFO, "チェックポイント", "checkpoint"),
+	EVENT(CHAIN_BROKEN, ALERT, "記録の改ざんの疑い", "log chain broken"),
 	EVENT(AUTH_OK, INFO, "多要素認証 成功", "second factor accepted"),
 	EVENT(AUTH_FAIL, NOTICE, "多要素認証 失敗", "second factor refused"),
 	EVENT(AUTH_LOCKED, WARNING, "認証の一時停止（連続失敗）", "authentication locked for a while"),

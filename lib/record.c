@@ -45,13 +45,18 @@ enum {
 	BOOT_ID_MAX = 32,
 	HASH_MAX = 64,
 	MAC_MAX = 32,
+	CHAIN_ID_MAX = 32,
+	CHECKPOINT_REASON_MAX = 15,
+	CHECKPOINT_MAX = 3 * 64 + 128 + CHECKPOINT_REASON_MAX + 100,
 };
 /* {"id":"255:255","class":"ff:ff:ff","kind":"content-security","allowed":false}, */
 #define INTERFACE_MAX 96
 /* All that is neither of the above nor an interface: member names, numbers, words. */
 #define FIXED_MAX 1600
 /* What follows the list of interfaces. */
-#define TAIL_MAX (OBJECT_MAX + DETAIL_MAX + STREAM_MAX + BOOT_ID_MAX + HASH_MAX + MAC_MAX + 320)
+#define TAIL_MAX                                                                                         \
+	(OBJECT_MAX + DETAIL_MAX + CHECKPOINT_MAX + STREAM_MAX + CHAIN_ID_MAX + BOOT_ID_MAX + HASH_MAX + \
+		MAC_MAX + 352)
 
 _Static_assert(FIXED_MAX + TERMINAL_MAX + SECTION_MAX + 3 * USER_MAX + 2 * RULE_MAX + REASON_MAX +
 			       VERSION_MAX + NAME_MAX_ + 2 * STRING_MAX + SERIAL_MAX + PORT_MAX + TAIL_MAX +
@@ -102,6 +107,8 @@ static const struct activity activities[SKM_EVENT_COUNT_] = {
 	[SKM_EVENT_LOG_FULL] = {CLASS_EVENT_LOG, 10, 0},
 	[SKM_EVENT_LOG_RESUMED] = {CLASS_EVENT_LOG, 9, 0},
 	[SKM_EVENT_LOG_RECOVERED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_CHECKPOINT] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_CHAIN_BROKEN] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_AUTH_OK] = {CLASS_AUTHENTICATION, LOGON, STATUS_SUCCESS},
 	[SKM_EVENT_AUTH_FAIL] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
 	[SKM_EVENT_AUTH_LOCKED] = {CLASS_AUTHENTICATION, LOGON, STATUS_FAILURE},
@@ -326,14 +333,21 @@ static void put_interfaces(struct skm_json *json, const struct skm_record *recor
 	skm_json_uint(json, "interfaces_omitted", count - i);
 }
 
-static void put_hex(struct skm_json *json, const char *key, const uint8_t *bytes, size_t len)
+void skm_hex_format(const uint8_t *bytes, size_t len, char *ret_text)
 {
 	static const char digits[] = "0123456789abcdef";
-	char text[2 * SKM_DESCRIPTOR_HASH_BYTES + 1] = "";
-	for (size_t i = 0; i < len && i < SKM_DESCRIPTOR_HASH_BYTES; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 0xf];
+	for (size_t i = 0; i < len; i++) {
+		ret_text[2 * i] = digits[bytes[i] >> 4];
+		ret_text[2 * i + 1] = digits[bytes[i] & 0xf];
 	}
+	ret_text[2 * len] = '\0';
+}
+
+static void put_hex(struct skm_json *json, const char *key, const uint8_t *bytes, size_t len)
+{
+	char text[2 * SKM_CHAIN_SIGNATURE_BYTES + 1] = "";
+	if (len <= SKM_CHAIN_SIGNATURE_BYTES)
+		skm_hex_format(bytes, len, text);
 	skm_json_string(json, key, text);
 }
 
@@ -421,13 +435,30 @@ static void put_auth(struct skm_json *json, const struct skm_auth_facts *auth)
 	skm_json_object_end(json);
 }
 
+static void put_checkpoint(struct skm_json *json, const struct skm_checkpoint *checkpoint)
+{
+	skm_json_object_begin(json, "checkpoint");
+	put_hex(json, "h", checkpoint->previous_hash, sizeof(checkpoint->previous_hash));
+	put_hex(json, "key", checkpoint->key, sizeof(checkpoint->key));
+	put_hex(json, "next", checkpoint->next_key, sizeof(checkpoint->next_key));
+	put_hex(json, "sig", checkpoint->signature, sizeof(checkpoint->signature));
+	put_count(json, "lost", checkpoint->lost);
+	put_text(json, "reason", checkpoint->reason, CHECKPOINT_REASON_MAX);
+	skm_json_object_end(json);
+}
+
 static void put_chain(struct skm_json *json, const struct skm_record *record)
 {
 	uint64_t usec = record->time.monotonic_usec;
 	skm_json_object_begin(json, "skm");
 	put_text(json, "stream", record->stream ? record->stream : "", STREAM_MAX);
+	put_text(json, "c", record->chain_id, CHAIN_ID_MAX);
 	put_count(json, "n", record->sequence);
 	put_text(json, "b", record->boot_id, BOOT_ID_MAX);
+	if (record->boot_number > 0)
+		put_count(json, "bn", record->boot_number);
+	else
+		skm_json_null(json, "bn");
 	put_count(json, "mt", usec < UINT64_MAX / NSEC_PER_USEC ? usec * NSEC_PER_USEC : UINT64_MAX);
 	put_text(json, "p", record->previous_hash, HASH_MAX);
 	skm_json_object_end(json);
@@ -451,6 +482,8 @@ size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECO
 	put_text(&json, "detail", record->detail, DETAIL_MAX);
 	if (record->count > 0)
 		put_count(&json, "count", record->count);
+	if (record->has_checkpoint)
+		put_checkpoint(&json, &record->checkpoint);
 	put_chain(&json, record);
 	skm_json_object_end(&json);
 	/* The NUL that the writer keeps room for makes place for the newline. */

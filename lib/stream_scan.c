@@ -29,6 +29,19 @@ static bool skip_stream_name(const char **at, const char *end)
 	return *at > begin && *at - begin <= STREAM_NAME_MAX;
 }
 
+/* Of a stream without a chain, null. */
+static bool skip_chain_id(const char **at, const char *end)
+{
+	if (skip(at, end, "null"))
+		return true;
+	if (!skip(at, end, "\""))
+		return false;
+	const char *begin = *at;
+	while (*at < end && ((**at >= '0' && **at <= '9') || (**at >= 'a' && **at <= 'f')))
+		(*at)++;
+	return *at - begin == 2 * SKM_CHAIN_ID_BYTES && skip(at, end, "\"");
+}
+
 static bool read_number(const char **at, const char *end, uint64_t *ret_number)
 {
 	uint64_t number = 0;
@@ -57,7 +70,8 @@ int skm_segment_line_sequence(const char *line, size_t len, uint64_t *ret_sequen
 	if (!at)
 		return -EBADMSG;
 	at += sizeof(chain) - 1;
-	if (!skip_stream_name(&at, end) || !skip(&at, end, "\",\"n\":") || !read_number(&at, end, &number) ||
+	if (!skip_stream_name(&at, end) || !skip(&at, end, "\",\"c\":") || !skip_chain_id(&at, end) ||
+		!skip(&at, end, ",\"n\":") || !read_number(&at, end, &number) ||
 		!skip(&at, end, ",\"b\":") || !memmem(at, (size_t)(end - at), tail, sizeof(tail) - 1))
 		return -EBADMSG;
 	*ret_sequence = number;

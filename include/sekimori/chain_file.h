@@ -11,22 +11,20 @@
 
 struct skm_chain_file;
 
-/* 0; -errno. Makes the file (and only the file) when it is absent: then the chain is new and its first key
- * sealed to verifier_key (32 bytes, may be NULL: nobody will be able to check the MACs) in `path`.sealed,
- * 0640. */
-#define SKM_CHAIN_FILE_NEW 1 /* success: there was none, a chain was begun */
-#define SKM_CHAIN_FILE_DAMAGED                                                               \
-	2 /* success: both slots were unreadable, a chain was begun; the old file is kept as \
-	     `path`.damaged */
+#define SKM_CHAIN_FILE_NEW 1	 /* success: there was none, a chain was begun */
+#define SKM_CHAIN_FILE_DAMAGED 2 /* success: no slot was readable, a chain was begun; the old file is kept */
+/* 0, one of the above, or -errno (-EWOULDBLOCK: another process writes this chain). Makes the file (and only
+ * the file) when it is absent or damaged; a damaged one is kept as `path`.damaged. The first key of a chain
+ * that is begun is sealed to verifier_key (32 bytes; NULL: nobody will ever be able to check its MACs): a
+ * line "CHAIN-ID SEALED-KEY\n", in hex, is added to `path`.sealed (0640), which keeps those of former chains.
+ * It is on disk before the chain is. The lock belongs to the process: one process opens a path only once. */
 SKM_NODISCARD int skm_chain_file_open(const char *path, const uint8_t *verifier_key,
 	struct skm_chain_file **ret_file, struct skm_chain *ret_chain);
-/* Begins a chain anew in an open file (the old one cannot be continued). 0 or -errno. */
-SKM_NODISCARD int skm_chain_file_begin(
-	struct skm_chain_file *file, const uint8_t *verifier_key, struct skm_chain *ret_chain);
 /* Writes both slots; `is_checkpoint` syncs each before the other is touched. 0 or -errno: the lines are
  * stored all the same, the next start ratchets over them. */
 SKM_NODISCARD int skm_chain_file_write(
 	struct skm_chain_file *file, const struct skm_chain *chain, bool is_checkpoint);
+/* NULL is fine. Returns NULL. */
 struct skm_chain_file *skm_chain_file_close(struct skm_chain_file *file);
 
 #endif

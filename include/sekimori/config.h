@@ -50,6 +50,10 @@ struct skm_config {
 	struct {
 		uint64_t segment_bytes; /* 64 KiB to 1 GiB, default 16 MiB: when a new audit segment is begun
 					 */
+		bool has_verifier_key;
+		uint8_t verifier_key[32]; /* 64 hex digits: the public key to which the first key of a chain
+					     is sealed, so that its owner can check the MACs */
+		uint32_t checkpoint_sec;  /* 1 min to 1 h, default 10 min */
 	} audit;
 	struct {
 		/* mfa.require: "all" (default), "enrolled", or names of groups: their members and all who are

@@ -34,6 +34,8 @@ enum skm_event {
 	SKM_EVENT_LOG_RESUMED,	  /* they can again; tells how many waited and how many were lost */
 	SKM_EVENT_LOG_RECOVERED,  /* a torn last line was cut off at start, or the files were otherwise not as
 				     they had been left */
+	SKM_EVENT_CHECKPOINT,	  /* the chain's state, signed; at start, stop, segment end, and regularly */
+	SKM_EVENT_CHAIN_BROKEN,	  /* what is on disk does not continue, or ends before, what was written */
 	/* --- stream "auth" --- */
 	SKM_EVENT_AUTH_OK,
 	SKM_EVENT_AUTH_FAIL,	 /* wrong, not a code, unknown person, not enrolled */

@@ -5,6 +5,7 @@
 #ifndef SEKIMORI_RECORD_H
 #define SEKIMORI_RECORD_H
 
+#include "sekimori/chain.h"
 #include "sekimori/clock.h"
 #include "sekimori/decision.h"
 #include "sekimori/event.h"
@@ -77,11 +78,19 @@ struct skm_record {
 	char detail[512]; /* English, one sentence, may be empty */
 	uint64_t count;	  /* aggregated or lost records, 0 = none */
 
-	/* The chain (its own issue): 64 hex digits of the record before, and this record's MAC. "" until
-	 * there is a chain. */
+	bool has_checkpoint; /* event CHECKPOINT */
+	struct skm_checkpoint checkpoint;
+
+	/* The chain, set by the stream when it stores the record: the chain's id, the number of the boot, the
+	 * hash of the record before, and this record's MAC. "" and 0: a stream without a chain. */
+	char chain_id[SKM_HEX128_BYTES];
+	uint64_t boot_number;
 	char previous_hash[SKM_HEX256_BYTES];
 	char mac[SKM_HEX128_BYTES];
 };
+
+/* Small letters; `ret_text` has room for 2 * len + 1. */
+void skm_hex_format(const uint8_t *bytes, size_t len, char *ret_text);
 
 /* A record with nothing in it but defaults (uids -1, stream "agent", outcome LOGGED). */
 void skm_record_init(struct skm_record *record, enum skm_event event);
@@ -90,7 +99,7 @@ void skm_record_init(struct skm_record *record, enum skm_event event);
  * members in a fixed order. Each text has a budget of bytes and is cut beyond it, ending in U+2026; the list
  * of interfaces is cut to what the line still holds and "interfaces_omitted" counts the rest: so the line
  * never exceeds SKM_RECORD_LINE_MAX. What is not known is null; left out are only "peripheral_device" (no
- * device), the members of class 3002 (no person) and "count" (0). The members are described in
+ * device), the members of class 3002 (no person), "count" (0) and "checkpoint". The members are described in
  * docs/audit-record.schema.json. All strings of the record must be terminated, stream may be NULL. Returns
  * the length. Pure. */
 size_t skm_record_format(const struct skm_record *record, char ret_line[SKM_RECORD_LINE_MAX]);

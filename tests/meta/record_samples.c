@@ -25,6 +25,8 @@ static int print_hostile(enum skm_event event, const char *unit)
 	(void)snprintf(record.boot_id, sizeof(record.boot_id), "%032d", 0);
 	(void)snprintf(record.previous_hash, sizeof(record.previous_hash), "%064d", 0);
 	(void)snprintf(record.mac, sizeof(record.mac), "%032d", 0);
+	(void)snprintf(record.chain_id, sizeof(record.chain_id), "%032d", 0);
+	(void)snprintf(record.checkpoint.reason, sizeof(record.checkpoint.reason), "segment");
 	return print(&record);
 }
 

@@ -60,7 +60,7 @@ def expect_invalid(record, what):
 def sample(event):
     return copy.deepcopy(next(record for record in records if record["event"] == event))
 
-for event in ("EXPORT_DENIED", "AUTH_OK", "SUBSTITUTE_USED", "AGENT_START"):
+for event in ("EXPORT_DENIED", "AUTH_OK", "SUBSTITUTE_USED", "AGENT_START", "CHECKPOINT"):
     for path in spoil(sample(event), []):
         where = "%s: %s" % (event, ".".join(map(str, path)))
         broken = sample(event)
@@ -77,6 +77,10 @@ for event in ("EXPORT_DENIED", "AGENT_START", "CLOCK_JUMP"):
         broken = sample(event)
         broken[name] = sample("AUTH_OK")[name]
         expect_invalid(broken, "%s has %s" % (event, name))
+for event in ("EXPORT_DENIED", "AUTH_OK", "CHAIN_BROKEN"):
+    broken = sample(event)
+    broken["checkpoint"] = sample("CHECKPOINT")["checkpoint"]
+    expect_invalid(broken, "%s is a checkpoint" % event)
 for event in ("AUTH_OK", "AGENT_START"):
     broken = sample(event)
     broken["peripheral_device"] = sample("EXPORT_DENIED")["peripheral_device"]

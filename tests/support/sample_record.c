@@ -117,6 +117,8 @@ void sample_record(enum skm_event event, struct skm_record *ret_record)
 	};
 	ret_record->sequence = 17;
 	snprintf(ret_record->boot_id, sizeof(ret_record->boot_id), "0123456789abcdef0123456789abcdef");
+	snprintf(ret_record->chain_id, sizeof(ret_record->chain_id), "00112233445566778899aabbccddeeff");
+	ret_record->boot_number = 3;
 	snprintf(ret_record->terminal_number, sizeof(ret_record->terminal_number), "PC-042");
 	snprintf(ret_record->section, sizeof(ret_record->section), "市民課");
 	snprintf(ret_record->policy_version, sizeof(ret_record->policy_version), "89abcdef01234567");
@@ -135,6 +137,12 @@ void sample_record(enum skm_event event, struct skm_record *ret_record)
 	snprintf(ret_record->rule, sizeof(ret_record->rule), "builtin:agent");
 	snprintf(ret_record->object, sizeof(ret_record->object), "usb1");
 	snprintf(ret_record->detail, sizeof(ret_record->detail), "what was found and done");
+	if (event == SKM_EVENT_CHECKPOINT) {
+		ret_record->has_checkpoint = true;
+		memset(ret_record->checkpoint.signature, 0x5a, sizeof(ret_record->checkpoint.signature));
+		ret_record->checkpoint.lost = 2;
+		snprintf(ret_record->checkpoint.reason, sizeof(ret_record->checkpoint.reason), "time");
+	}
 	if (event == SKM_EVENT_LOG_RESUMED)
 		ret_record->count = 3;
 	if (event == SKM_EVENT_POLICY_CHANGED) {
@@ -178,10 +186,12 @@ void sample_fill(struct skm_record *record, const char *unit)
 	FILL(record->rule);
 	FILL(record->object);
 	FILL(record->detail);
+	FILL(record->checkpoint.reason);
+	FILL(record->chain_id);
 	FILL(record->previous_hash);
 	FILL(record->mac);
 	record->time = (struct skm_timestamp){INT64_MIN, UINT64_MAX, UINT64_MAX, false, INT64_MIN, INT32_MIN};
-	record->sequence = record->count = UINT64_MAX;
+	record->sequence = record->count = record->boot_number = record->checkpoint.lost = UINT64_MAX;
 	record->user_uid = record->caller_uid = record->auth.subject_uid = INT64_MAX;
 	record->caller_pid = INT32_MAX;
 	snprintf(record->auth.factor, sizeof(record->auth.factor), "substitute");
