@@ -53,6 +53,11 @@ enum skm_event {
 	SKM_EVENT_MFA_RECOVERY, /* recovery codes were issued anew */
 	SKM_EVENT_MFA_RESYNCED,
 	SKM_EVENT_CLOCK_JUMP, /* the wall clock moved against the boot clock; detail says how far */
+	/* --- stream "store", at the collector --- */
+	SKM_EVENT_COLLECTOR_START,
+	SKM_EVENT_COLLECTOR_STOP,
+	SKM_EVENT_COLLECTOR_ALARM,  /* a terminal's records are not as they should be; detail says what */
+	SKM_EVENT_COLLECTOR_NOTICE, /* a terminal begins, is heard again, or is complete again */
 	SKM_EVENT_COUNT_,
 };
 

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Arguments in, exit status out, and between them lines from rsyslog's omprog, one answer for each. */
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "sekimori/io.h"
+#include "sekimori/language.h"
+#include "sekimori/log.h"
+#include "sekimori/parse.h"
+#include "status.h"
+#include "store.h"
+#include "text_buffer.h"
+
+#define FOLDER "/var/lib/sekimori-store"
+#define TERMINALS "/etc/sekimori-collector/terminals"
+#define READ_BYTES 65536
+#define LINE_MAX_BYTES ((size_t)8 << 20) /* 128 kB of text, each byte escaped, fit many times */
+#define LINES_BETWEEN_TICKS 256
+#define TICK_MS 1000
+#define SILENT_MIN_MS 60000
+#define SILENT_MAX_MS (UINT64_C(7) * 24 * 3600 * 1000)
+
+struct arguments {
+	struct skm_store_options store;
+	struct skm_status_options status;
+	enum skm_language language;
+	bool wants_status;
+};
+
+static const char usage_en[] =
+	"usage: sekimori-store [--mail ADDRESS] [--silent-after 20min]   rsyslog (omprog) runs this\n"
+	"       sekimori-store --status [--json | --csv]                 what is known of each terminal\n"
+	"       --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
+static const char usage_ja[] =
+	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min]  rsyslog（omprog）が実行します\n"
+	"        sekimori-store --status [--json | --csv]                端末ごとの収集状況\n"
+	"        --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
+
+static const struct option options[] = {{"folder", required_argument, NULL, 'f'},
+	{"mail", required_argument, NULL, 'm'}, {"sendmail", required_argument, NULL, 's'},
+	{"silent-after", required_argument, NULL, 'q'}, {"status", no_argument, NULL, 'S'},
+	{"json", no_argument, NULL, 'j'}, {"csv", no_argument, NULL, 'c'},
+	{"terminals", required_argument, NULL, 't'}, {"lang", required_argument, NULL, 'l'},
+	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+
+static bool take_silence(const char *text, struct arguments *arguments)
+{
+	uint64_t limit_ms = 0;
+	if (skm_parse_duration_ms(text, SILENT_MIN_MS, SILENT_MAX_MS, &limit_ms) < 0) {
+		(void)fprintf(stderr, "--silent-after: found: %s; allowed: 1min - 7d, such as 20min\n", text);
+		return false;
+	}
+	arguments->store.silent_after_sec = (int64_t)(limit_ms / 1000);
+	return true;
+}
+
+/* It becomes a line of a mail's head. */
+static bool take_address(const char *text, struct arguments *arguments)
+{
+	for (const char *at = text; *at; at++) {
+		if (*at <= ' ' || *at > '~') {
+			(void)fprintf(stderr, "--mail: found: a blank or a letter beyond ASCII; allowed: one "
+					      "address, such as audit@example.lg.jp\n");
+			return false;
+		}
+	}
+	arguments->store.mail_to = text[0] ? text : NULL;
+	return true;
+}
+
+static bool take_language(const char *text, struct arguments *arguments)
+{
+	if (skm_language_from_string(text, &arguments->language) == 0)
+		return true;
+	(void)fprintf(stderr, "--lang: found: %s; allowed: ja, en\n", text);
+	return false;
+}
+
+/* False: not an option with a value, or a wrong value (then *ret_status is 2). */
+static bool take_value(int option, struct arguments *arguments, int *ret_status)
+{
+	bool is_right = true;
+	switch (option) {
+	case 'f':
+		arguments->store.folder = optarg;
+		return true;
+	case 's':
+		arguments->store.sendmail = optarg;
+		return true;
+	case 't':
+		arguments->status.terminals_path = optarg;
+		return true;
+	case 'm':
+		is_right = take_address(optarg, arguments);
+		break;
+	case 'q':
+		is_right = take_silence(optarg, arguments);
+		break;
+	case 'l':
+		is_right = take_language(optarg, arguments);
+		break;
+	default:
+		return false;
+	}
+	if (!is_right)
+		*ret_status = 2;
+	return is_right;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+	int status = -1;
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >=
+			 0;) { // NOLINT(concurrency-mt-unsafe)
+		if (take_value(option, arguments, &status))
+			continue;
+		if (status >= 0)
+			return status;
+		switch (option) {
+		case 'S':
+			arguments->wants_status = true;
+			break;
+		case 'j':
+			arguments->status.form = SKM_STATUS_JSON;
+			break;
+		case 'c':
+			arguments->status.form = SKM_STATUS_CSV;
+			break;
+		case 'v':
+			(void)printf("sekimori-store %s\n", SKM_VERSION);
+			return 0;
+		case 'h':
+			(void)fputs(skm_text(arguments->language, usage_ja, usage_en), stdout);
+			return 0;
+		default:
+			return 2; /* getopt has said why */
+		}
+	}
+	if (optind == argc)
+		return -1;
+	(void)fputs(skm_text(arguments->language, usage_ja, usage_en), stderr);
+	return 2;
+}
+
+/* ---- the line to rsyslog ---- */
+
+static int answer(const char *word)
+{
+	char line[256];
+	int len = snprintf(line, sizeof(line), "%s\n", word);
+	return skm_fd_write_all(STDOUT_FILENO, line, (size_t)len);
+}
+
+/* Answers every whole line in `text` and leaves the rest. */
+static int answer_lines(struct skm_store *store, struct skm_text *text)
+{
+	size_t from = 0;
+	unsigned lines = 0;
+	for (;;) {
+		char *newline = memchr(text->data + from, '\n', text->len - from);
+		if (!newline)
+			break;
+		size_t len = (size_t)(newline - (text->data + from));
+		int r = answer(skm_store_line(store, text->data + from, len));
+		if (r < 0)
+			return r;
+		from += len + 1;
+		if (++lines % LINES_BETWEEN_TICKS == 0)
+			skm_store_tick(store);
+	}
+	memmove(text->data, text->data + from, text->len - from);
+	text->len -= from;
+	return text->len > LINE_MAX_BYTES ? -EMSGSIZE : 0;
+}
+
+/* 1: rsyslog closed the line. */
+static int read_some(struct skm_text *text)
+{
+	int r = skm_text_reserve(text, READ_BYTES);
+	if (r < 0)
+		return r;
+	ssize_t n = read(STDIN_FILENO, text->data + text->len, READ_BYTES);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	text->len += (size_t)n;
+	return n == 0 ? 1 : 0;
+}
+
+/* SIGTERM and SIGINT become readable here, so that neither interrupts what is under way. */
+static int open_signals(void)
+{
+	sigset_t stop;
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigaddset(&stop, SIGINT);
+	/* rsyslog may go away in the middle of an answer: that is an error of the write, not our death. */
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
+		return -errno;
+	int fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int serve(struct skm_store *store)
+{
+	SKM_CLEANUP(skm_text_free) struct skm_text text = {.data = NULL};
+	SKM_CLEANUP(skm_fd_close) int signals = open_signals();
+	if (signals < 0)
+		return signals;
+	/* "Ready": the protocol begins with it. */
+	int r = answer("OK");
+	while (r == 0) {
+		struct pollfd polled[] = {
+			{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+		int ready = poll(polled, SKM_ARRAY_SIZE(polled), TICK_MS);
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready > 0 && polled[1].revents != 0)
+			return 0;
+		if (ready > 0)
+			r = read_some(&text);
+		if (r == 0 && ready > 0)
+			r = answer_lines(store, &text);
+		skm_store_tick(store);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int run(const struct arguments *arguments)
+{
+	struct skm_store *store = NULL;
+	int r = skm_store_open(&arguments->store, &store);
+	if (r < 0) {
+		skm_log(SKM_SEVERITY_ALERT, "cannot open the store %s: %s", arguments->store.folder,
+			r == -EBUSY ? "another sekimori-store works there" : strerrordesc_np(-r));
+		return 1;
+	}
+	r = serve(store);
+	if (r < 0 && r != -EPIPE)
+		skm_log(SKM_SEVERITY_ALERT, "stopped: %s", strerrordesc_np(-r));
+	store = skm_store_close(store);
+	return r < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.language = skm_language_from_environment(), .status = {.terminals_path = TERMINALS}};
+	skm_store_options_default(&arguments.store);
+	arguments.store.folder = FOLDER;
+	int status = parse(argc, argv, &arguments);
+	if (status >= 0)
+		return status;
+	(void)umask(0027);
+	if (!arguments.wants_status)
+		return run(&arguments);
+	arguments.status.folder = arguments.store.folder;
+	arguments.status.language = arguments.language;
+	return skm_status_print(&arguments.status, stdout);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The collector's store: messages in, an answer for each when all of it is on disk.
+ *
+ * Folder:
+ *   records/2026-11-21.001.jsonl  the evidence: records as they came, in the order of arrival
+ *   aside/2026-11-21.001.jsonl    what arrived and is none (aside.h)
+ *   index/CHAIN                   print_index.h, a cache
+ *   state                         snapshot.h, a cache
+ *   log/00000001.jsonl            the store's own stream
+ *   mail, mail.sending            alarms on their way
+ *   lock, reserve
+ */
+#ifndef SEKIMORI_STORE_STORE_H
+#define SEKIMORI_STORE_STORE_H
+
+#include "alarms.h"
+#include "day_file.h"
+#include "ledger.h"
+
+struct skm_store;
+
+struct skm_store_options {
+	const char *folder;
+	const char *mail_to; /* NULL = none */
+	const char *sendmail;
+	int64_t silent_after_sec; /* two heartbeat periods: 1200 */
+	struct skm_clock clock;
+	const struct skm_day_ops *ops;
+};
+void skm_store_options_default(struct skm_store_options *options);
+
+/* Takes the folder (made beforehand, or made here), reads back what a predecessor stored. 0; -EBUSY: another
+ * store works there; -errno. */
+SKM_NODISCARD int skm_store_open(const struct skm_store_options *options, struct skm_store **ret_store);
+/* Writes the state; what is not committed is not stored. */
+struct skm_store *skm_store_close(struct skm_store *store);
+
+/* One line from omprog without its newline; is overwritten. The answer to it, without newline, valid until
+ * the next call: "OK" (all of it is on disk), "DEFER_COMMIT" (within a transaction), or a reason why it has
+ * to come again. */
+const char *skm_store_line(struct skm_store *store, char *line, size_t len);
+/* To be called at least every few seconds: silence, mail, state. */
+void skm_store_tick(struct skm_store *store);
+const struct skm_ledger *skm_store_ledger(const struct skm_store *store);
+
+#endif
