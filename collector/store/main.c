@@ -28,24 +28,27 @@ struct arguments {
 	struct skm_store_options store;
 	struct skm_status_options status;
 	enum skm_language language;
-	bool wants_status;
+	bool wants_status, wants_position;
 };
 
 static const char usage_en[] =
 	"usage: sekimori-store [--mail ADDRESS] [--silent-after 20min]   rsyslog (omprog) runs this\n"
 	"       sekimori-store --status [--json | --csv]                 what is known of each terminal\n"
+	"       sekimori-store --position                                how far the records may be loaded\n"
 	"       --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
 	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min]  rsyslog（omprog）が実行します\n"
 	"        sekimori-store --status [--json | --csv]                端末ごとの収集状況\n"
+	"        sekimori-store --position                               取り込み可能な位置\n"
 	"        --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 
 static const struct option options[] = {{"folder", required_argument, NULL, 'f'},
 	{"mail", required_argument, NULL, 'm'}, {"sendmail", required_argument, NULL, 's'},
 	{"silent-after", required_argument, NULL, 'q'}, {"status", no_argument, NULL, 'S'},
-	{"json", no_argument, NULL, 'j'}, {"csv", no_argument, NULL, 'c'},
-	{"terminals", required_argument, NULL, 't'}, {"lang", required_argument, NULL, 'l'},
-	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	{"position", no_argument, NULL, 'p'}, {"json", no_argument, NULL, 'j'},
+	{"csv", no_argument, NULL, 'c'}, {"terminals", required_argument, NULL, 't'},
+	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'}, {0}};
 
 static bool take_silence(const char *text, struct arguments *arguments)
 {
@@ -124,6 +127,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 		switch (option) {
 		case 'S':
 			arguments->wants_status = true;
+			break;
+		case 'p':
+			arguments->wants_position = true;
 			break;
 		case 'j':
 			arguments->status.form = SKM_STATUS_JSON;
@@ -257,6 +263,8 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	(void)umask(0027);
+	if (arguments.wants_position)
+		return skm_status_print_position(arguments.store.folder, stdout);
 	if (!arguments.wants_status)
 		return run(&arguments);
 	arguments.status.folder = arguments.store.folder;

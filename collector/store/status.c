@@ -441,3 +441,21 @@ int skm_status_print(const struct skm_status_options *options, FILE *file)
 	}
 	return 0;
 }
+
+int skm_status_print_position(const char *folder, FILE *file)
+{
+	static const struct skm_ledger_options none = {.known = NULL};
+	struct skm_ledger *ledger = NULL;
+	struct skm_day_position position = {.day = 0};
+	char name[SKM_DAY_NAME_BYTES];
+	SKM_CLEANUP(skm_fd_close) int folderfd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = folderfd < 0 ? -errno : skm_ledger_new(&none, &ledger);
+	if (r == 0)
+		r = skm_snapshot_load(folderfd, ledger, &position);
+	(void)skm_ledger_free(ledger);
+	if (r != 0 || position.day == 0)
+		return r == 0 || r == SKM_SNAPSHOT_NONE ? 1 : 3;
+	skm_day_name(position.day, position.part, name);
+	(void)fprintf(file, "%s %" PRIu64 "\n", name, position.offset);
+	return 0;
+}

@@ -21,5 +21,8 @@ struct skm_status_options {
 
 /* The exit status: 0 all is well, 1 something needs a look (said in the column "state"), 3 could not tell. */
 int skm_status_print(const struct skm_status_options *options, FILE *file);
+/* "2026-11-21.001.jsonl 4711": records up to there are stored for good; behind it a failed write may be taken
+ * back. 0, 1 there is none, 3 could not tell. */
+int skm_status_print_position(const char *folder, FILE *file);
 
 #endif

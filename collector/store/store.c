@@ -112,7 +112,8 @@ static void tell_all(struct skm_store *store, const struct skm_timestamp *time)
 		return;
 	for (size_t i = 0; i < store->notice_count; i++) {
 		skm_alarms_raise(store->alarms, &store->notices[i]);
-		/* The records alone do not show it again after a restart; told once a chain, so it is rare. */
+		/* The records alone do not show it again after a restart; told once a chain, so it is rare.
+		 */
 		if (store->notices[i].kind == SKM_NOTICE_FORK)
 			store->snapshot_usec = 0;
 	}
@@ -234,6 +235,7 @@ static void begin_failing(struct skm_store *store, int error)
 
 static void save(struct skm_store *store)
 {
+	struct skm_timestamp time = now(store);
 	struct skm_day_position end = skm_day_files_end(store->records);
 	/* A state in front of its index would hide what the index lacks. */
 	int r = skm_print_index_flush(store->index);
@@ -246,6 +248,7 @@ static void save(struct skm_store *store)
 	else
 		skm_log(SKM_SEVERITY_WARNING, "cannot save the state: %s; a restart will read more records",
 			strerrordesc_np(-r));
+	store->snapshot_usec = time.boottime_usec + SNAPSHOT_USEC;
 }
 
 static int commit(struct skm_store *store)
@@ -343,7 +346,6 @@ void skm_store_tick(struct skm_store *store)
 	skm_alarms_tick(store->alarms);
 	if (!store->is_dirty || time.boottime_usec < store->snapshot_usec)
 		return;
-	store->snapshot_usec = time.boottime_usec + SNAPSHOT_USEC;
 	save(store);
 }
 

@@ -74,6 +74,13 @@ class Terminal:
         self.lines.append(line)
         return line
 
+    def head_after(self, sequence):
+        """h_n of one of its own records."""
+        head = hash_first(self.chain_id)
+        for line in self.lines[:sequence]:
+            head = hash_next(head, line[:line.rindex(b',"m":"')])
+        return head
+
     def checkpoint(self, reason="time", lost=0, at=None):
         zeros = "00" * 32
         return self.add(
