@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Arguments in, exit status out, and between them lines from rsyslog's omprog, one answer for each. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +29,7 @@ struct arguments {
 	struct skm_store_options store;
 	struct skm_status_options status;
 	enum skm_language language;
+	const char *log_path;
 	bool wants_status, wants_position;
 };
 
@@ -35,20 +37,20 @@ static const char usage_en[] =
 	"usage: sekimori-store [--mail ADDRESS] [--silent-after 20min]   rsyslog (omprog) runs this\n"
 	"       sekimori-store --status [--json | --csv]                 what is known of each terminal\n"
 	"       sekimori-store --position                                how far the records may be loaded\n"
-	"       --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
+	"       --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
 	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min]  rsyslog（omprog）が実行します\n"
 	"        sekimori-store --status [--json | --csv]                端末ごとの収集状況\n"
 	"        sekimori-store --position                               取り込み可能な位置\n"
-	"        --folder DIR   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
+	"        --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 
 static const struct option options[] = {{"folder", required_argument, NULL, 'f'},
 	{"mail", required_argument, NULL, 'm'}, {"sendmail", required_argument, NULL, 's'},
 	{"silent-after", required_argument, NULL, 'q'}, {"status", no_argument, NULL, 'S'},
 	{"position", no_argument, NULL, 'p'}, {"json", no_argument, NULL, 'j'},
 	{"csv", no_argument, NULL, 'c'}, {"terminals", required_argument, NULL, 't'},
-	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'}, {0}};
+	{"log", required_argument, NULL, 'L'}, {"lang", required_argument, NULL, 'l'},
+	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
 
 static bool take_silence(const char *text, struct arguments *arguments)
 {
@@ -96,6 +98,9 @@ static bool take_value(int option, struct arguments *arguments, int *ret_status)
 		return true;
 	case 't':
 		arguments->status.terminals_path = optarg;
+		return true;
+	case 'L':
+		arguments->log_path = optarg;
 		return true;
 	case 'm':
 		is_right = take_address(optarg, arguments);
@@ -237,9 +242,20 @@ static int serve(struct skm_store *store)
 	return r < 0 ? r : 0;
 }
 
+/* omprog gives its program a stderr that leads nowhere. */
+static int open_log(const char *path)
+{
+	SKM_CLEANUP(skm_fd_close)
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
+	return fd < 0 || dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
+}
+
 static int run(const struct arguments *arguments)
 {
 	struct skm_store *store = NULL;
+	int l = arguments->log_path ? open_log(arguments->log_path) : 0;
+	if (l < 0)
+		skm_log(SKM_SEVERITY_WARNING, "cannot open %s: %s", arguments->log_path, strerrordesc_np(-l));
 	int r = skm_store_open(&arguments->store, &store);
 	if (r < 0) {
 		skm_log(SKM_SEVERITY_ALERT, "cannot open the store %s: %s", arguments->store.folder,

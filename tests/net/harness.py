@@ -138,7 +138,10 @@ class Collector:
 
     def stored(self, kind="records"):
         """Whole lines of all day files."""
-        data = b"".join(open(path, "rb").read() for path in self.files(kind))
+        data = b""
+        for path in self.files(kind):
+            with open(path, "rb") as file:
+                data += file.read()
         assert data == b"" or data.endswith(b"\n"), "a torn line"
         return data.split(b"\n")[:-1]
 
@@ -154,7 +157,7 @@ def is_alive(pid):
 class Sender:
     """Sends messages in order, again from the last contiguous answer after every failure."""
 
-    def __init__(self, port, bundle, messages, window=32, name="collector.test", minimum=ssl.TLSVersion.TLSv1_3):
+    def __init__(self, port, bundle, messages, window=256, name="collector.test", minimum=ssl.TLSVersion.TLSv1_3):
         self.port, self.name, self.window, self.messages = port, name, window, messages
         self.done = 0  # answered
         self.connections = 0
@@ -164,6 +167,7 @@ class Sender:
 
     def connect(self):
         raw = socket.create_connection(("127.0.0.1", self.port), 5)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = self.context.wrap_socket(raw, server_hostname=self.name)
         self.socket.settimeout(20)
         self.buffer = b""
