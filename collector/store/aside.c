@@ -27,7 +27,7 @@ static size_t encode(char *to, const unsigned char *bytes, size_t len)
 	return at;
 }
 
-int skm_aside_add(struct skm_text *text, const struct skm_timestamp *received, const char *why,
+int skm_aside_add(struct skm_bytes *text, const struct skm_timestamp *received, const char *why,
 	const struct skm_wire *wire, const char *bytes, size_t len)
 {
 	char time_text[SKM_RFC3339_BYTES], shown[SHOWN_MAX / 6 + 1];
@@ -35,7 +35,7 @@ int skm_aside_add(struct skm_text *text, const struct skm_timestamp *received, c
 	       shown_len = len < sizeof(shown) - 1 ? len : sizeof(shown) - 1;
 	size_t size = FIXED_MAX + SHOWN_MAX + base64_max;
 	struct skm_json json;
-	int r = skm_text_reserve(text, size + base64_max);
+	int r = skm_bytes_reserve(text, size + base64_max);
 	if (r < 0)
 		return r;
 	/* A NUL would end the readable form early. */

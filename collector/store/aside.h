@@ -4,12 +4,12 @@
 #ifndef SEKIMORI_STORE_ASIDE_H
 #define SEKIMORI_STORE_ASIDE_H
 
+#include "byte_buffer.h"
 #include "sekimori/clock.h"
-#include "text_buffer.h"
 #include "wire.h"
 
 /* Appends one line to `text`. `why` is a word of ours ("FORK"). 0 or -ENOMEM. */
-SKM_NODISCARD int skm_aside_add(struct skm_text *text, const struct skm_timestamp *received, const char *why,
+SKM_NODISCARD int skm_aside_add(struct skm_bytes *text, const struct skm_timestamp *received, const char *why,
 	const struct skm_wire *wire, const char *bytes, size_t len);
 
 #endif

@@ -6,13 +6,20 @@
 
 #include <string.h>
 
+static void count_only(struct skm_chain_entry *entry, uint64_t first, uint64_t count)
+{
+	if (count == 0)
+		return;
+	if (entry->untracked_missing == 0 || first < entry->untracked_first)
+		entry->untracked_first = first;
+	entry->untracked_missing += count;
+}
+
 void skm_gaps_add(struct skm_chain_entry *entry, uint64_t first, uint64_t last,
 	const uint8_t hash_after[SKM_CHAIN_HASH_BYTES])
 {
-	/* Once something was only counted, nothing can follow in the list: it would no longer be ascending in
-	 * what it leaves out, and "complete up to" is read from its first. */
-	if (entry->gap_count == SKM_LEDGER_GAPS_MAX || entry->untracked_missing > 0) {
-		entry->untracked_missing += last - first + 1;
+	if (entry->gap_count == SKM_LEDGER_GAPS_MAX) {
+		count_only(entry, first, last - first + 1);
 		return;
 	}
 	struct skm_gap *gap = &entry->gaps[entry->gap_count++];
@@ -33,8 +40,7 @@ static void split(struct skm_chain_entry *entry, uint32_t at, uint64_t sequence,
 {
 	struct skm_gap *gap = &entry->gaps[at];
 	if (entry->gap_count == SKM_LEDGER_GAPS_MAX) {
-		/* The beginning stays a gap, so that "complete up to" stays true; the end is only counted. */
-		entry->untracked_missing += gap->last - sequence;
+		count_only(entry, sequence + 1, gap->last - sequence);
 		gap->last = sequence - 1;
 		memcpy(gap->hash_after, previous_hash, sizeof(gap->hash_after));
 		return;
@@ -77,7 +83,8 @@ bool skm_gaps_fill(struct skm_chain_entry *entry, uint64_t sequence,
 bool skm_gaps_are_sound(const struct skm_chain_entry *entry)
 {
 	uint64_t before = 0;
-	if (entry->gap_count > SKM_LEDGER_GAPS_MAX)
+	if (entry->gap_count > SKM_LEDGER_GAPS_MAX ||
+		(entry->untracked_missing > 0 && entry->untracked_first == 0))
 		return false;
 	for (uint32_t i = 0; i < entry->gap_count; i++) {
 		const struct skm_gap *gap = &entry->gaps[i];
@@ -90,7 +97,10 @@ bool skm_gaps_are_sound(const struct skm_chain_entry *entry)
 
 uint64_t skm_chain_entry_complete(const struct skm_chain_entry *entry)
 {
-	return entry->gap_count > 0 ? entry->gaps[0].first - 1 : entry->sequence;
+	uint64_t complete = entry->gap_count > 0 ? entry->gaps[0].first - 1 : entry->sequence;
+	if (entry->untracked_missing > 0 && entry->untracked_first - 1 < complete)
+		complete = entry->untracked_first - 1;
+	return complete;
 }
 
 uint64_t skm_chain_entry_missing(const struct skm_chain_entry *entry)

@@ -260,7 +260,7 @@ static void name_entry(struct skm_ledger *ledger, struct node *node, const char 
 }
 
 static struct node *begin_chain(
-	struct skm_ledger *ledger, const struct skm_facts *facts, const struct skm_arrival *arrival)
+	struct skm_ledger *ledger, const struct skm_record_facts *facts, const struct skm_arrival *arrival)
 {
 	struct skm_chain_entry entry = {.first_heard_sec = arrival->heard_sec};
 	memcpy(entry.id, facts->chain_id, sizeof(entry.id));
@@ -282,7 +282,7 @@ static struct node *begin_chain(
 }
 
 static void take_newest(
-	const struct skm_ledger *ledger, struct skm_chain_entry *entry, const struct skm_facts *facts)
+	const struct skm_ledger *ledger, struct skm_chain_entry *entry, const struct skm_record_facts *facts)
 {
 	bool continues = memcmp(facts->previous_hash, entry->head, sizeof(entry->head)) == 0;
 	if (facts->sequence > entry->sequence + 1) {
@@ -303,7 +303,7 @@ static void take_newest(
 }
 
 static void take_late(
-	const struct skm_ledger *ledger, struct skm_chain_entry *entry, const struct skm_facts *facts)
+	const struct skm_ledger *ledger, struct skm_chain_entry *entry, const struct skm_record_facts *facts)
 {
 	uint8_t print[SKM_LEDGER_PRINT_BYTES], expected[SKM_CHAIN_HASH_BYTES];
 	bool continues = !look_up(ledger, entry, facts->sequence - 1, print) ||
@@ -323,7 +323,7 @@ static void take_late(
 }
 
 static void learn(const struct skm_ledger *ledger, struct skm_chain_entry *entry,
-	const struct skm_facts *facts, const struct skm_arrival *arrival)
+	const struct skm_record_facts *facts, const struct skm_arrival *arrival)
 {
 	entry->time_msec = facts->time_msec;
 	entry->delay_msec = arrival->heard_sec * 1000 - facts->time_msec;
@@ -351,7 +351,7 @@ static void learn(const struct skm_ledger *ledger, struct skm_chain_entry *entry
 }
 
 static enum skm_judgement judge(const struct skm_ledger *ledger, struct skm_chain_entry *entry,
-	const struct skm_facts *facts, const struct skm_arrival *arrival)
+	const struct skm_record_facts *facts, const struct skm_arrival *arrival)
 {
 	uint8_t print[SKM_LEDGER_PRINT_BYTES];
 	if (facts->sequence > entry->sequence) {
@@ -400,7 +400,7 @@ static void hear(struct skm_ledger *ledger, struct node *node, const struct skm_
 	name_entry(ledger, node, arrival->terminal);
 }
 
-int skm_ledger_take(struct skm_ledger *ledger, const struct skm_facts *facts,
+int skm_ledger_take(struct skm_ledger *ledger, const struct skm_record_facts *facts,
 	const struct skm_arrival *arrival, enum skm_judgement *ret_judgement)
 {
 	struct node *node = find(ledger, facts->chain_id);

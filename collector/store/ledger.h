@@ -9,7 +9,7 @@
 #ifndef SEKIMORI_STORE_LEDGER_H
 #define SEKIMORI_STORE_LEDGER_H
 
-#include "facts.h"
+#include "record_facts.h"
 #include "wire.h"
 
 #define SKM_LEDGER_GAPS_MAX 8
@@ -34,6 +34,7 @@ struct skm_chain_entry {
 	uint64_t records, duplicates, forks, breaks;
 	uint64_t lost;		    /* records that the terminal says it could not store */
 	uint64_t untracked_missing; /* numbers missing beyond the gaps that fit */
+	uint64_t untracked_first;   /* none of them is below */
 	uint32_t gap_count;
 	struct skm_gap gaps[SKM_LEDGER_GAPS_MAX]; /* ascending */
 	int64_t first_heard_sec, heard_sec;	  /* the collector's clock */
@@ -99,7 +100,7 @@ enum skm_judgement {
 	SKM_JUDGED_ASIDE, /* evidence as well, of something else */
 };
 /* Judges and takes in one record; tells what is remarkable. 0 or -ENOMEM (nothing was taken in). */
-SKM_NODISCARD int skm_ledger_take(struct skm_ledger *ledger, const struct skm_facts *facts,
+SKM_NODISCARD int skm_ledger_take(struct skm_ledger *ledger, const struct skm_record_facts *facts,
 	const struct skm_arrival *arrival, enum skm_judgement *ret_judgement);
 
 /* What was taken in since the last keep is kept, or undone as if it had never come. */
@@ -118,7 +119,7 @@ const struct skm_chain_entry *skm_ledger_find(
 /* From a saved state. 0, -EEXIST, -EINVAL (not what this code writes), -ENOMEM. */
 SKM_NODISCARD int skm_ledger_restore(struct skm_ledger *ledger, const struct skm_chain_entry *entry);
 
-/* The last number of the unbroken beginning. */
+/* The last number of the unbroken beginning; too low rather than too high where gaps are only counted. */
 uint64_t skm_chain_entry_complete(const struct skm_chain_entry *entry);
 uint64_t skm_chain_entry_missing(const struct skm_chain_entry *entry);
 

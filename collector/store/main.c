@@ -8,13 +8,13 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "byte_buffer.h"
+#include "collector.h"
 #include "sekimori/io.h"
 #include "sekimori/language.h"
 #include "sekimori/log.h"
 #include "sekimori/parse.h"
-#include "status.h"
-#include "store.h"
-#include "text_buffer.h"
+#include "terminal_table.h"
 
 #define FOLDER "/var/lib/sekimori-store"
 #define TERMINALS "/etc/sekimori-collector/terminals"
@@ -26,8 +26,8 @@
 #define SILENT_MAX_MS (UINT64_C(7) * 24 * 3600 * 1000)
 
 struct arguments {
-	struct skm_store_options store;
-	struct skm_status_options status;
+	struct skm_collector_options collector;
+	struct skm_table_options status;
 	enum skm_language language;
 	const char *log_path;
 	bool wants_status, wants_position;
@@ -59,7 +59,7 @@ static bool take_silence(const char *text, struct arguments *arguments)
 		(void)fprintf(stderr, "--silent-after: found: %s; allowed: 1min - 7d, such as 20min\n", text);
 		return false;
 	}
-	arguments->store.silent_after_sec = (int64_t)(limit_ms / 1000);
+	arguments->collector.silent_after_sec = (int64_t)(limit_ms / 1000);
 	return true;
 }
 
@@ -73,7 +73,7 @@ static bool take_address(const char *text, struct arguments *arguments)
 			return false;
 		}
 	}
-	arguments->store.mail_to = text[0] ? text : NULL;
+	arguments->collector.mail_to = text[0] ? text : NULL;
 	return true;
 }
 
@@ -91,10 +91,10 @@ static bool take_value(int option, struct arguments *arguments, int *ret_status)
 	bool is_right = true;
 	switch (option) {
 	case 'f':
-		arguments->store.folder = optarg;
+		arguments->collector.folder = optarg;
 		return true;
 	case 's':
-		arguments->store.sendmail = optarg;
+		arguments->collector.sendmail = optarg;
 		return true;
 	case 't':
 		arguments->status.terminals_path = optarg;
@@ -137,10 +137,10 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			arguments->wants_position = true;
 			break;
 		case 'j':
-			arguments->status.form = SKM_STATUS_JSON;
+			arguments->status.form = SKM_TABLE_JSON;
 			break;
 		case 'c':
-			arguments->status.form = SKM_STATUS_CSV;
+			arguments->status.form = SKM_TABLE_CSV;
 			break;
 		case 'v':
 			(void)printf("sekimori-store %s\n", SKM_VERSION);
@@ -168,7 +168,7 @@ static int answer(const char *word)
 }
 
 /* Answers every whole line in `text` and leaves the rest. */
-static int answer_lines(struct skm_store *store, struct skm_text *text)
+static int answer_lines(struct skm_collector *collector, struct skm_bytes *text)
 {
 	size_t from = 0;
 	unsigned lines = 0;
@@ -177,12 +177,12 @@ static int answer_lines(struct skm_store *store, struct skm_text *text)
 		if (!newline)
 			break;
 		size_t len = (size_t)(newline - (text->data + from));
-		int r = answer(skm_store_line(store, text->data + from, len));
+		int r = answer(skm_collector_line(collector, text->data + from, len));
 		if (r < 0)
 			return r;
 		from += len + 1;
 		if (++lines % LINES_BETWEEN_TICKS == 0)
-			skm_store_tick(store);
+			skm_collector_tick(collector);
 	}
 	memmove(text->data, text->data + from, text->len - from);
 	text->len -= from;
@@ -190,9 +190,9 @@ static int answer_lines(struct skm_store *store, struct skm_text *text)
 }
 
 /* 1: rsyslog closed the line. */
-static int read_some(struct skm_text *text)
+static int read_some(struct skm_bytes *text)
 {
-	int r = skm_text_reserve(text, READ_BYTES);
+	int r = skm_bytes_reserve(text, READ_BYTES);
 	if (r < 0)
 		return r;
 	ssize_t n = read(STDIN_FILENO, text->data + text->len, READ_BYTES);
@@ -217,9 +217,9 @@ static int open_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int serve(struct skm_store *store)
+static int serve(struct skm_collector *collector)
 {
-	SKM_CLEANUP(skm_text_free) struct skm_text text = {.data = NULL};
+	SKM_CLEANUP(skm_bytes_free) struct skm_bytes text = {.data = NULL};
 	SKM_CLEANUP(skm_fd_close) int signals = open_signals();
 	if (signals < 0)
 		return signals;
@@ -236,8 +236,8 @@ static int serve(struct skm_store *store)
 		if (ready > 0)
 			r = read_some(&text);
 		if (r == 0 && ready > 0)
-			r = answer_lines(store, &text);
-		skm_store_tick(store);
+			r = answer_lines(collector, &text);
+		skm_collector_tick(collector);
 	}
 	return r < 0 ? r : 0;
 }
@@ -252,20 +252,20 @@ static int open_log(const char *path)
 
 static int run(const struct arguments *arguments)
 {
-	struct skm_store *store = NULL;
+	struct skm_collector *collector = NULL;
 	int l = arguments->log_path ? open_log(arguments->log_path) : 0;
 	if (l < 0)
 		skm_log(SKM_SEVERITY_WARNING, "cannot open %s: %s", arguments->log_path, strerrordesc_np(-l));
-	int r = skm_store_open(&arguments->store, &store);
+	int r = skm_collector_open(&arguments->collector, &collector);
 	if (r < 0) {
-		skm_log(SKM_SEVERITY_ALERT, "cannot open the store %s: %s", arguments->store.folder,
+		skm_log(SKM_SEVERITY_ALERT, "cannot open the store %s: %s", arguments->collector.folder,
 			r == -EBUSY ? "another sekimori-store works there" : strerrordesc_np(-r));
 		return 1;
 	}
-	r = serve(store);
+	r = serve(collector);
 	if (r < 0 && r != -EPIPE)
 		skm_log(SKM_SEVERITY_ALERT, "stopped: %s", strerrordesc_np(-r));
-	store = skm_store_close(store);
+	collector = skm_collector_close(collector);
 	return r < 0 ? 1 : 0;
 }
 
@@ -273,17 +273,17 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.language = skm_language_from_environment(), .status = {.terminals_path = TERMINALS}};
-	skm_store_options_default(&arguments.store);
-	arguments.store.folder = FOLDER;
+	skm_collector_options_default(&arguments.collector);
+	arguments.collector.folder = FOLDER;
 	int status = parse(argc, argv, &arguments);
 	if (status >= 0)
 		return status;
 	(void)umask(0027);
 	if (arguments.wants_position)
-		return skm_status_print_position(arguments.store.folder, stdout);
+		return skm_table_print_position(arguments.collector.folder, stdout);
 	if (!arguments.wants_status)
 		return run(&arguments);
-	arguments.status.folder = arguments.store.folder;
+	arguments.status.folder = arguments.collector.folder;
 	arguments.status.language = arguments.language;
-	return skm_status_print(&arguments.status, stdout);
+	return skm_table_print(&arguments.status, stdout);
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sekimori/io.h"
+
 static int digit_of(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -95,17 +97,30 @@ static bool is_word(const char *word, size_t len, const char *expected)
 	return len == strlen(expected) && memcmp(word, expected, len) == 0;
 }
 
-/* It goes into mails, tables and a terminal: printable ASCII and whole UTF-8 beyond it would be right; the
- * number of a terminal has no need of more than this. */
-static bool copy_name(char *to, size_t size, const char *name, size_t len)
+/* It goes into mails, tables and onto a terminal, so nothing in it may act: no control character, C1 included
+ * (U+009B begins an escape sequence), nothing that turns the writing direction, no broken UTF-8. */
+static bool is_harmless(const char *name, size_t len)
 {
-	if (len == 0 || len >= size)
-		return false;
 	for (size_t i = 0; i < len; i++) {
 		unsigned char byte = (unsigned char)name[i];
 		if (byte <= ' ' || byte == 0x7f || byte == '"' || byte == '\\')
 			return false;
 	}
+	/* C1: C2 80..9F; U+061C: D8 9C; U+200E, U+200F, U+2028..U+202E: E2 80 xx; U+2066..U+2069: E2 81 xx.
+	 * No name has need of the rest of these blocks. */
+	for (size_t i = 0; i + 1 < len; i++) {
+		unsigned char byte = (unsigned char)name[i], next = (unsigned char)name[i + 1];
+		if ((byte == 0xc2 && next < 0xa0) || (byte == 0xd8 && next == 0x9c) ||
+			(byte == 0xe2 && (next == 0x80 || next == 0x81)))
+			return false;
+	}
+	return skm_utf8_is_valid(name, len);
+}
+
+static bool copy_name(char *to, size_t size, const char *name, size_t len)
+{
+	if (len == 0 || len >= size || !is_harmless(name, len))
+		return false;
 	memcpy(to, name, len);
 	to[len] = '\0';
 	return true;

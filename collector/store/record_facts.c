@@ -8,7 +8,7 @@
  * is stored as a record: its hash covers the odd bytes, and the next record continues from them. */
 #include <string.h>
 
-#include "facts.h"
+#include "record_facts.h"
 
 #define TAIL_MAX 400 /* the longest member "skm" */
 #define HEAD_MAX \
@@ -101,7 +101,7 @@ static bool skip_boot(struct cursor *cursor)
 }
 
 /* The member "skm" up to the end of the body. */
-static bool parse_chain(const char *line, size_t body_len, struct skm_facts *facts)
+static bool parse_chain(const char *line, size_t body_len, struct skm_record_facts *facts)
 {
 	static const char member[] = ",\"skm\":{\"stream\":\"";
 	size_t from = body_len > TAIL_MAX ? body_len - TAIL_MAX : 0;
@@ -111,7 +111,7 @@ static bool parse_chain(const char *line, size_t body_len, struct skm_facts *fac
 	struct cursor at = {begin + sizeof(member) - 1, line + body_len};
 	return take_small_word(&at, facts->stream, sizeof(facts->stream)) && skip(&at, ",\"c\":\"") &&
 	       take_hex(&at, facts->chain_id, sizeof(facts->chain_id)) && skip(&at, "\",\"n\":") &&
-	       take_number(&at, SKM_FACTS_SEQUENCE_MAX, &facts->sequence) && facts->sequence >= 1 &&
+	       take_number(&at, SKM_RECORD_FACTS_SEQUENCE_MAX, &facts->sequence) && facts->sequence >= 1 &&
 	       skip(&at, ",\"b\":") && skip_boot(&at) && skip(&at, ",\"p\":\"") &&
 	       take_hex(&at, facts->previous_hash, sizeof(facts->previous_hash)) && skip(&at, "\"}") &&
 	       at.at == at.end;
@@ -149,7 +149,7 @@ static enum skm_outcome take_outcome(struct cursor at)
 	return SKM_OUTCOME_COUNT_;
 }
 
-static void take_terminal(struct cursor at, struct skm_facts *facts)
+static void take_terminal(struct cursor at, struct skm_record_facts *facts)
 {
 	size_t len = 0;
 	while (at.at + len < at.end && at.at[len] != '"' && at.at[len] != '\\' && at.at[len] != ' ')
@@ -160,7 +160,7 @@ static void take_terminal(struct cursor at, struct skm_facts *facts)
 	facts->terminal[len] = '\0';
 }
 
-static void parse_head(const char *line, size_t body_len, struct skm_facts *facts)
+static void parse_head(const char *line, size_t body_len, struct skm_record_facts *facts)
 {
 	size_t len = body_len < HEAD_MAX ? body_len : HEAD_MAX;
 	struct cursor at = {line, line + len};
@@ -187,9 +187,9 @@ static void parse_head(const char *line, size_t body_len, struct skm_facts *fact
 		(void)take_small_word(&at, facts->reason, sizeof(facts->reason));
 }
 
-int skm_facts_parse(const char *line, size_t len, struct skm_facts *ret_facts)
+int skm_record_facts_parse(const char *line, size_t len, struct skm_record_facts *ret_facts)
 {
-	struct skm_facts facts = {.sequence = 0};
+	struct skm_record_facts facts = {.sequence = 0};
 	size_t body_len = 0;
 	if (len >= SKM_RECORD_LINE_MAX || len == 0 || line[0] != '{' || line[len - 1] == '\n' ||
 		skm_chain_line_split(line, len, &body_len, NULL) < 0)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the collector wants to know of one record's line. Pure. */
-#ifndef SEKIMORI_STORE_FACTS_H
-#define SEKIMORI_STORE_FACTS_H
+#ifndef SEKIMORI_STORE_RECORD_FACTS_H
+#define SEKIMORI_STORE_RECORD_FACTS_H
 
 #include "sekimori/chain.h"
 #include "sekimori/record.h"
 
-#define SKM_FACTS_SEQUENCE_MAX (UINT64_C(1) << 40) /* 2^40 records: 35,000 years at one a second */
+#define SKM_RECORD_FACTS_SEQUENCE_MAX (UINT64_C(1) << 40) /* 2^40 records: 35,000 years at one a second */
 
-struct skm_facts {
+struct skm_record_facts {
 	/* --- the chain: strict; without it a line is no record --- */
 	uint8_t chain_id[SKM_CHAIN_ID_BYTES];
 	char stream[17];
@@ -29,6 +29,6 @@ struct skm_facts {
 };
 
 /* `line` is without its newline. 0, or -EBADMSG: not a record of a chain. */
-SKM_NODISCARD int skm_facts_parse(const char *line, size_t len, struct skm_facts *ret_facts);
+SKM_NODISCARD int skm_record_facts_parse(const char *line, size_t len, struct skm_record_facts *ret_facts);
 
 #endif

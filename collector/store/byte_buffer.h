@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Bytes that grow. */
-#ifndef SEKIMORI_STORE_TEXT_BUFFER_H
-#define SEKIMORI_STORE_TEXT_BUFFER_H
+#ifndef SEKIMORI_STORE_BYTE_BUFFER_H
+#define SEKIMORI_STORE_BYTE_BUFFER_H
 
 #include <stdint.h>
 #include <string.h>
 
 #include "sekimori/result.h"
 
-struct skm_text {
+struct skm_bytes {
 	char *data;
 	size_t len, size;
 };
 
 /* Room for `more` bytes behind len. 0 or -ENOMEM. */
-SKM_NODISCARD static inline int skm_text_reserve(struct skm_text *text, size_t more)
+SKM_NODISCARD static inline int skm_bytes_reserve(struct skm_bytes *text, size_t more)
 {
 	size_t size = text->size ? text->size : 65536;
 	if (text->size - text->len >= more)
@@ -32,9 +32,9 @@ SKM_NODISCARD static inline int skm_text_reserve(struct skm_text *text, size_t m
 	return 0;
 }
 
-SKM_NODISCARD static inline int skm_text_add(struct skm_text *text, const char *data, size_t len)
+SKM_NODISCARD static inline int skm_bytes_add(struct skm_bytes *text, const char *data, size_t len)
 {
-	int r = skm_text_reserve(text, len);
+	int r = skm_bytes_reserve(text, len);
 	if (r < 0)
 		return r;
 	memcpy(text->data + text->len, data, len);
@@ -42,10 +42,10 @@ SKM_NODISCARD static inline int skm_text_add(struct skm_text *text, const char *
 	return 0;
 }
 
-static inline void skm_text_free(struct skm_text *text)
+static inline void skm_bytes_free(struct skm_bytes *text)
 {
 	free(text->data);
-	*text = (struct skm_text){.data = NULL};
+	*text = (struct skm_bytes){.data = NULL};
 }
 
 #endif

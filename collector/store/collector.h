@@ -10,16 +10,16 @@
  *   mail, mail.sending            alarms on their way
  *   lock, reserve
  */
-#ifndef SEKIMORI_STORE_STORE_H
-#define SEKIMORI_STORE_STORE_H
+#ifndef SEKIMORI_STORE_COLLECTOR_H
+#define SEKIMORI_STORE_COLLECTOR_H
 
 #include "alarms.h"
 #include "day_file.h"
 #include "ledger.h"
 
-struct skm_store;
+struct skm_collector;
 
-struct skm_store_options {
+struct skm_collector_options {
 	const char *folder;
 	const char *mail_to; /* NULL = none */
 	const char *sendmail;
@@ -27,20 +27,21 @@ struct skm_store_options {
 	struct skm_clock clock;
 	const struct skm_day_ops *ops;
 };
-void skm_store_options_default(struct skm_store_options *options);
+void skm_collector_options_default(struct skm_collector_options *options);
 
 /* Takes the folder (made beforehand, or made here), reads back what a predecessor stored. 0; -EBUSY: another
  * store works there; -errno. */
-SKM_NODISCARD int skm_store_open(const struct skm_store_options *options, struct skm_store **ret_store);
+SKM_NODISCARD int skm_collector_open(
+	const struct skm_collector_options *options, struct skm_collector **ret_collector);
 /* Writes the state; what is not committed is not stored. */
-struct skm_store *skm_store_close(struct skm_store *store);
+struct skm_collector *skm_collector_close(struct skm_collector *collector);
 
 /* One line from omprog without its newline; is overwritten. The answer to it, without newline, valid until
  * the next call: "OK" (all of it is on disk), "DEFER_COMMIT" (within a transaction), or a reason why it has
  * to come again. */
-const char *skm_store_line(struct skm_store *store, char *line, size_t len);
+const char *skm_collector_line(struct skm_collector *collector, char *line, size_t len);
 /* To be called at least every few seconds: silence, mail, state. */
-void skm_store_tick(struct skm_store *store);
-const struct skm_ledger *skm_store_ledger(const struct skm_store *store);
+void skm_collector_tick(struct skm_collector *collector);
+const struct skm_ledger *skm_collector_ledger(const struct skm_collector *collector);
 
 #endif

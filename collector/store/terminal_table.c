@@ -2,7 +2,7 @@
 /* One row a chain, and one for each terminal that has a certificate and was never heard: a list that shows
  * only who speaks would show a dead terminal as no terminal. Worst first is left to the reader's sort; the
  * order is by terminal, so that two lists can be compared. */
-#include "status.h"
+#include "terminal_table.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -385,7 +385,7 @@ static void print_text(const struct table *table, enum skm_language language, FI
 
 /* ---- all of it ---- */
 
-static int load(const struct skm_status_options *options, struct table *table)
+static int load(const struct skm_table_options *options, struct table *table)
 {
 	static const struct skm_ledger_options none = {.known = NULL};
 	struct skm_ledger *ledger = NULL;
@@ -411,7 +411,7 @@ static int load(const struct skm_status_options *options, struct table *table)
 	return r;
 }
 
-int skm_status_print(const struct skm_status_options *options, FILE *file)
+int skm_table_print(const struct skm_table_options *options, FILE *file)
 {
 	SKM_CLEANUP(free_table)
 	struct table table = {.now_sec = options->now_sec ? options->now_sec : (int64_t)time(NULL)};
@@ -424,13 +424,13 @@ int skm_status_print(const struct skm_status_options *options, FILE *file)
 		return 3;
 	}
 	switch (options->form) {
-	case SKM_STATUS_JSON:
+	case SKM_TABLE_JSON:
 		print_json(&table, file);
 		break;
-	case SKM_STATUS_CSV:
+	case SKM_TABLE_CSV:
 		print_csv(&table, file);
 		break;
-	case SKM_STATUS_TEXT:
+	case SKM_TABLE_TEXT:
 	default:
 		print_text(&table, options->language, file);
 		break;
@@ -442,7 +442,7 @@ int skm_status_print(const struct skm_status_options *options, FILE *file)
 	return 0;
 }
 
-int skm_status_print_position(const char *folder, FILE *file)
+int skm_table_print_position(const char *folder, FILE *file)
 {
 	static const struct skm_ledger_options none = {.known = NULL};
 	struct skm_ledger *ledger = NULL;
