@@ -43,8 +43,8 @@ size_t terminal_write(
 	return body + (size_t)snprintf(ret_line + body, SKM_RECORD_LINE_MAX - body, ",\"m\":\"%s\"}", hex);
 }
 
-size_t terminal_record(
-	struct terminal *terminal, enum skm_event event, const char *detail, char ret_line[SKM_RECORD_LINE_MAX])
+size_t terminal_record(struct terminal *terminal, enum skm_event event, const char *detail,
+	char ret_line[SKM_RECORD_LINE_MAX])
 {
 	struct skm_record record;
 	skm_record_init(&record, event);

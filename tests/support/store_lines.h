@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Terminals as the collector meets them: genuine chains by skm_record_format and skm_chain_extend, and the lines
- * that omprog would write. */
+/* Terminals as the collector meets them: genuine chains by skm_record_format and skm_chain_extend, and the
+ * lines that omprog would write. */
 #ifndef SKM_TEST_STORE_LINES_H
 #define SKM_TEST_STORE_LINES_H
 

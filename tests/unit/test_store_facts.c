@@ -37,7 +37,8 @@ Test(store_facts, reads_what_the_writer_writes)
 
 Test(store_facts, reads_the_longest_lines_of_hostile_bytes)
 {
-	static const char *const units[] = {"\x01", "\n", "\xff", "\"", "\\", "\xe9\x96\xa2", ",\"skm\":{\"stream\":\""};
+	static const char *const units[] = {
+		"\x01", "\n", "\xff", "\"", "\\", "\xe9\x96\xa2", ",\"skm\":{\"stream\":\""};
 	struct terminal terminal;
 	struct skm_record_facts facts;
 	terminal_begin(&terminal, "T-1", "auth", 7);

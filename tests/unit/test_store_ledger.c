@@ -57,7 +57,8 @@ static void teardown(void)
 
 TestSuite(store_ledger, .init = setup, .fini = teardown);
 
-static enum skm_judgement take_from(const struct skm_record_facts *record, const char *name, int64_t heard_sec)
+static enum skm_judgement take_from(
+	const struct skm_record_facts *record, const char *name, int64_t heard_sec)
 {
 	struct skm_arrival arrival = {name, record->stream, "10.0.0.1", heard_sec};
 	enum skm_judgement judgement = SKM_JUDGED_ASIDE;
@@ -186,7 +187,8 @@ Test(store_ledger, comes_out_complete_from_any_order)
 				whole++;
 			/* Never more than is true, and exactly that as long as every gap has its place. */
 			cr_assert_leq(skm_chain_entry_complete(entry()), whole);
-			cr_assert(entry()->untracked_missing > 0 || skm_chain_entry_complete(entry()) == whole);
+			cr_assert(
+				entry()->untracked_missing > 0 || skm_chain_entry_complete(entry()) == whole);
 		}
 		expect(RECORDS, 0);
 		cr_assert_eq(entry()->breaks, 0, "round %u", round);
@@ -417,7 +419,8 @@ Test(store_ledger, holds_many_chains)
 		struct skm_record_facts record = facts[1];
 		char name[16];
 		memset(record.chain_id, 0, sizeof(record.chain_id));
-		memcpy(record.chain_id + 8, &i, sizeof(i)); /* ids that a hash of their first bytes does not spread */
+		memcpy(record.chain_id + 8, &i,
+			sizeof(i)); /* ids that a hash of their first bytes does not spread */
 		snprintf(name, sizeof(name), "T-%u", i);
 		notice_count = 0;
 		cr_assert_eq(take_from(&record, name, 1), SKM_JUDGED_STORE);

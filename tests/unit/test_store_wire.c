@@ -48,8 +48,8 @@ Test(store_wire, takes_a_japanese_number_and_an_address_of_ipv6)
 
 Test(store_wire, gives_back_every_byte)
 {
-	struct skm_wire wire =
-		parse("::1 <109>1 - T sekimori-agent - - - \\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001E\\u001b\xff\xe6\xbc\xa2");
+	struct skm_wire wire = parse(
+		"::1 <109>1 - T sekimori-agent - - - \\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001E\\u001b\xff\xe6\xbc\xa2");
 	cr_assert(wire.is_ours);
 	cr_assert(holds(&wire, "\"\\/\b\f\n\r\t\0\x1e\x1b\xff\xe6\xbc\xa2", 15));
 }
@@ -104,9 +104,11 @@ Test(store_wire, refuses_a_name_that_would_act_on_a_terminal)
 		snprintf(text, sizeof(text), "::1 <109>1 - %s sekimori-agent - - - x", names[i]);
 		cr_assert_not(parse(text).is_ours, "%s", names[i]);
 	}
-	static const char c1[] = "::1 <109>1 - a\xc2\x9b" "31m sekimori-agent - - - x";
+	static const char c1[] = "::1 <109>1 - a\xc2\x9b"
+				 "31m sekimori-agent - - - x";
 	cr_assert_not(parse(c1).is_ours, "CSI in one character");
-	static const char bidi[] = "::1 <109>1 - a\xe2\x80\xae" "b sekimori-agent - - - x";
+	static const char bidi[] = "::1 <109>1 - a\xe2\x80\xae"
+				   "b sekimori-agent - - - x";
 	cr_assert_not(parse(bidi).is_ours, "turns the writing direction");
 	static const char broken[] = "::1 <109>1 - a\xff sekimori-agent - - - x";
 	cr_assert_not(parse(broken).is_ours, "no UTF-8");
