@@ -89,7 +89,7 @@ int skm_alarms_new(const struct skm_alarms_options *options, struct skm_alarms *
 	}
 	int r = skm_stream_new(options->log_folder, SEGMENT_BYTES, &alarms->stream);
 	if (r < 0 || (options->mail_to && (!alarms->mail_to || !alarms->sendmail))) {
-		alarms = skm_alarms_free(alarms);
+		(void)skm_alarms_free(alarms);
 		return r < 0 ? r : -ENOMEM;
 	}
 	skm_stream_set_stamp(alarms->stream, stamp, alarms);
@@ -155,7 +155,7 @@ static void plain(const char *text, char *ret_text, size_t size)
 {
 	size_t at = 0;
 	for (; *text && at + 1 < size; text++)
-		ret_text[at++] = (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text;
+		ret_text[at++] = (char)((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
 	ret_text[at] = '\0';
 }
 

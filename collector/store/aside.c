@@ -20,8 +20,8 @@ static size_t encode(char *to, const unsigned char *bytes, size_t len)
 				 (left > 2 ? bytes[i + 2] : 0u);
 		to[at++] = letters[group >> 18];
 		to[at++] = letters[group >> 12 & 63];
-		to[at++] = left > 1 ? letters[group >> 6 & 63] : '=';
-		to[at++] = left > 2 ? letters[group & 63] : '=';
+		to[at++] = (char)(left > 1 ? letters[group >> 6 & 63] : '=');
+		to[at++] = (char)(left > 2 ? letters[group & 63] : '=');
 	}
 	to[at] = '\0';
 	return at;
@@ -40,7 +40,7 @@ int skm_aside_add(struct skm_bytes *text, const struct skm_timestamp *received, 
 		return r;
 	/* A NUL would end the readable form early. */
 	for (size_t i = 0; i < shown_len; i++)
-		shown[i] = bytes[i] ? bytes[i] : ' ';
+		shown[i] = (char)(bytes[i] ? bytes[i] : ' ');
 	shown[shown_len] = '\0';
 	char *base64 = text->data + text->len + size;
 	(void)encode(base64, (const unsigned char *)bytes, len);

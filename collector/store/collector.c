@@ -493,7 +493,7 @@ int skm_collector_open(const struct skm_collector_options *options, struct skm_c
 	if (r == 0)
 		r = read_back(collector);
 	if (r < 0) {
-		collector = skm_collector_close(collector);
+		(void)skm_collector_close(collector);
 		return r;
 	}
 	collector->is_open = true;

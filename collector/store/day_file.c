@@ -329,11 +329,12 @@ static int make_room(struct reader *reader)
 {
 	if (reader->len < reader->size)
 		return 0;
-	char *block = realloc(reader->block, reader->size * 2);
+	size_t size = reader->size * 2;
+	char *block = size > reader->size ? realloc(reader->block, size) : NULL;
 	if (!block)
 		return -ENOMEM;
 	reader->block = block;
-	reader->size *= 2;
+	reader->size = size;
 	return 0;
 }
 

@@ -411,35 +411,40 @@ static int load(const struct skm_table_options *options, struct table *table)
 	return r;
 }
 
+static int print_table(const struct skm_table_options *options, const struct table *table, FILE *file)
+{
+	switch (options->form) {
+	case SKM_TABLE_JSON:
+		print_json(table, file);
+		break;
+	case SKM_TABLE_CSV:
+		print_csv(table, file);
+		break;
+	case SKM_TABLE_TEXT:
+	default:
+		print_text(table, options->language, file);
+		break;
+	}
+	for (size_t i = 0; i < table->row_count; i++) {
+		if (!is_well(table->rows[i].state))
+			return 1;
+	}
+	return 0;
+}
+
 int skm_table_print(const struct skm_table_options *options, FILE *file)
 {
-	SKM_CLEANUP(free_table)
 	struct table table = {.now_sec = options->now_sec ? options->now_sec : (int64_t)time(NULL)};
-	int r = load(options, &table);
-	if (r < 0) {
+	int status = 3, r = load(options, &table);
+	if (r == 0)
+		status = print_table(options, &table, file);
+	else
 		(void)fprintf(stderr,
 			skm_text(options->language, "収集状況を読めません: %s: %s\n",
 				"cannot read the state in %s: %s\n"),
 			options->folder, strerrordesc_np(-r));
-		return 3;
-	}
-	switch (options->form) {
-	case SKM_TABLE_JSON:
-		print_json(&table, file);
-		break;
-	case SKM_TABLE_CSV:
-		print_csv(&table, file);
-		break;
-	case SKM_TABLE_TEXT:
-	default:
-		print_text(&table, options->language, file);
-		break;
-	}
-	for (size_t i = 0; i < table.row_count; i++) {
-		if (!is_well(table.rows[i].state))
-			return 1;
-	}
-	return 0;
+	free_table(&table);
+	return status;
 }
 
 int skm_table_print_position(const char *folder, FILE *file)
