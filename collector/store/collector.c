@@ -26,7 +26,7 @@
 #define SNAPSHOT_SOON_USEC SKM_USEC_PER_SEC
 #define WATCH_USEC (10 * SKM_USEC_PER_SEC)
 #define FOREIGN_USEC (60 * SKM_USEC_PER_SEC)
-#define REPLAY_GROUP 4096
+#define INDEX_GROUP 4096
 #define ANSWER_BYTES 160
 
 struct skm_collector {
@@ -252,6 +252,18 @@ static void save(struct skm_collector *collector)
 	collector->snapshot_usec = time.boottime_usec + SNAPSHOT_USEC;
 }
 
+/* Not for each message: a write into a second file would make the next sync of the first one dearer, and what
+ * is lost of it with a kill is read again from the records. */
+static void flush_index(struct skm_collector *collector)
+{
+	if (skm_print_index_waiting(collector->index) < INDEX_GROUP)
+		return;
+	int r = skm_print_index_flush(collector->index);
+	if (r < 0 && !collector->is_index_failing)
+		skm_log(SKM_SEVERITY_ALERT, "cannot write the index of hashes: %s", strerrordesc_np(-r));
+	collector->is_index_failing = r < 0;
+}
+
 static int commit(struct skm_collector *collector)
 {
 	struct skm_timestamp time = now(collector);
@@ -273,10 +285,8 @@ static int commit(struct skm_collector *collector)
 	collector->foreign_untold += collector->foreign;
 	collector->foreign = 0;
 	skm_ledger_keep(collector->ledger);
-	r = skm_print_index_flush(collector->index);
-	if (r < 0 && !collector->is_index_failing)
-		skm_log(SKM_SEVERITY_ALERT, "cannot write the index of hashes: %s", strerrordesc_np(-r));
-	collector->is_index_failing = r < 0;
+	skm_print_index_keep(collector->index);
+	flush_index(collector);
 	tell_foreign(collector, &time);
 	tell_all(collector, &time);
 	if (collector->snapshot_usec == 0)
@@ -408,8 +418,9 @@ static int replay_line(
 	if (r == 0 && judgement == SKM_JUDGED_STORE)
 		r = skm_print_index_add(collector->index, facts.chain_id, facts.sequence, facts.hash);
 	skm_ledger_keep(collector->ledger);
+	skm_print_index_keep(collector->index);
 	collector->replayed++;
-	if (r == 0 && collector->replayed % REPLAY_GROUP == 0)
+	if (r == 0 && skm_print_index_waiting(collector->index) >= INDEX_GROUP)
 		r = skm_print_index_flush(collector->index);
 	return r;
 }

@@ -89,15 +89,26 @@ static int write_run(int fd, const struct pending *first, size_t count)
 	return (size_t)n == len ? 0 : -ENOSPC;
 }
 
+void skm_print_index_keep(struct skm_print_index *index)
+{
+	index->kept = index->count;
+}
+
+size_t skm_print_index_waiting(const struct skm_print_index *index)
+{
+	return index->kept;
+}
+
 int skm_print_index_flush(struct skm_print_index *index)
 {
 	SKM_CLEANUP(skm_fd_close) int fd = -1;
-	index->kept = index->count;
-	for (size_t i = 0; i < index->count;) {
+	if (index->kept == 0)
+		return 0;
+	for (size_t i = 0; i < index->kept;) {
 		const struct pending *first = &index->pending[i];
 		bool is_other = i == 0 || memcmp(first->id, first[-1].id, sizeof(first->id)) != 0;
 		size_t count = 1;
-		while (i + count < index->count && count < RUN_MAX &&
+		while (i + count < index->kept && count < RUN_MAX &&
 			memcmp(first[count].id, first->id, sizeof(first->id)) == 0 &&
 			first[count].sequence == first->sequence + count)
 			count++;
@@ -112,7 +123,9 @@ int skm_print_index_flush(struct skm_print_index *index)
 			return r;
 		i += count;
 	}
-	index->count = index->kept = 0;
+	index->count -= index->kept;
+	memmove(index->pending, index->pending + index->kept, index->count * sizeof(*index->pending));
+	index->kept = 0;
 	return 0;
 }
 

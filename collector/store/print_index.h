@@ -16,10 +16,13 @@ struct skm_print_index *skm_print_index_free(struct skm_print_index *index);
 /* In memory until the flush. 0 or -ENOMEM (also when a million wait). */
 SKM_NODISCARD int skm_print_index_add(struct skm_print_index *index, const uint8_t id[SKM_CHAIN_ID_BYTES],
 	uint64_t sequence, const uint8_t hash[SKM_CHAIN_HASH_BYTES]);
-/* The records added so far are stored: writes their prints (not synced). 0 or -errno: they stay in memory,
- * for the next flush. */
+/* The records added so far are stored. */
+void skm_print_index_keep(struct skm_print_index *index);
+/* Writes the prints of stored records (not synced). 0 or -errno: they stay in memory, for the next flush. */
 SKM_NODISCARD int skm_print_index_flush(struct skm_print_index *index);
-/* Forgets what was added since the last flush, failed or not. */
+/* How many wait for it. */
+size_t skm_print_index_waiting(const struct skm_print_index *index);
+/* Forgets what was added since the last keep. */
 void skm_print_index_drop(struct skm_print_index *index);
 /* skm_known_fn */
 bool skm_print_index_known(void *index, const uint8_t id[SKM_CHAIN_ID_BYTES], uint64_t sequence,

@@ -577,6 +577,7 @@ Test(collector, without_its_index_it_stores_twice_rather_than_not_at_all)
 	char path[TMPDIR_BYTES + 64];
 	cr_assert_eq(open_store(), 0);
 	expect_ok(1, 4);
+	reopen();
 	snprintf(path, sizeof(path), "%s/index/07070707070707070707070707070707", folder);
 	cr_assert_eq(unlink(path), 0);
 	expect_ok(2, 2);
