@@ -210,6 +210,7 @@ class Certificates(Case):
         sender = Sender(self.collector.port, *arguments, [Terminal("T-1").fill(1).message(b"{}")], **options)
         with self.assertRaises((OSError, ssl.SSLError)):
             sender.once()
+        sender.socket.close()
         self.assertEqual(sender.done, 0)
 
     def test_only_known_certificates_get_in(self):
@@ -245,12 +246,25 @@ class Certificates(Case):
         self.send(again, terminal.message(*terminal.lines))
         self.assert_exact(terminal)
 
+    def expired(self, bundle):
+        """The same name and the right CA, but a time that has gone by."""
+        template = self.folder + "/template"
+        peer = self.collector.read(self.collector.etc + "/terminals").split("\t")[1]
+        with open(template, "w") as file:
+            file.write('cn = "%s"\ndns_name = "%s"\nsigning_key\ntls_www_client\nserial = 7\n'
+                       'activation_date = "2020-01-01 00:00:00 UTC"\nexpiration_date = "2021-01-01 00:00:00 UTC"\n' % (peer, peer))
+        etc = self.collector.etc
+        subprocess.run(["certtool", "--generate-certificate", "--load-privkey", bundle + "/terminal.key", "--template", template,
+                        "--load-ca-certificate", etc + "/ca.crt", "--load-ca-privkey", etc + "/ca.key",
+                        "--outfile", bundle + "/terminal.pem"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def test_expired_then_renewed(self):
-        bundle = self.collector.add_terminal("T-1", "--days", "1")
-        line = self.collector.read(self.collector.etc + "/terminals").split("\t")
-        with open(self.collector.etc + "/terminals", "w") as file:
-            file.write("\t".join(line[:2] + ["1700000000\n"]))
+        bundle = self.collector.add_terminal("T-1")
+        self.expired(bundle)
+        self.collector.start()
+        self.refused(bundle)
         renewed = self.collector.add_terminal("T-1")
+        self.collector.stop()
         self.collector.start()
         self.refused(bundle)
         terminal = Terminal("T-1").fill(1)
@@ -258,6 +272,28 @@ class Certificates(Case):
         self.assert_exact(terminal)
         days = self.status()["T-1", "agent"]["certificate_days"]
         self.assertIn(days, (823, 824, 825))
+
+    def test_a_name_past_its_end_is_not_permitted(self):
+        self.collector.add_terminal("T-1")
+        line = self.collector.read(self.collector.etc + "/terminals").split("\t")
+        with open(self.collector.etc + "/terminals", "w") as file:
+            file.write("\t".join(line[:2] + ["1700000000\n"]))
+        self.collector.add_terminal("T-2")
+        self.assertNotIn(line[1], self.collector.read(self.collector.etc + "/rsyslog.conf"))
+
+    def test_words_that_are_wrong_change_nothing(self):
+        before = self.collector.read(self.collector.etc + "/rsyslog.conf")
+        for words in (["add-terminal"], ["add-terminal", "a b"], ["add-terminal", "../x"], ["add-terminal", "-x"],
+                      ["add-terminal", "T-1", "--days", "0"], ["add-terminal", "T-1", "--frob", "1"], ["frobnicate"], [],
+                      ["init", "--name", "x"], ["init", "--name", "x", "--address", "host"], ["revoke-terminal", "x", "y"],
+                      ["init", "--name", "x", "--address", "::1", "--port", "0"], ["load", "--database"]):
+            self.collector.command(*words, expect=2)
+        self.collector.command("init", "--name", "x", "--address", "::1", expect=1)
+        self.collector.command("revoke-terminal", "T-9", expect=1)
+        self.collector.command("status", expect=3)
+        self.assertEqual(self.collector.read(self.collector.etc + "/rsyslog.conf"), before)
+        for name, mode in (("ca.key", 0o600), ("server.key", 0o640), ("terminals", 0o640)):
+            self.assertEqual(os.stat(self.collector.etc + "/" + name).st_mode & 0o777, mode, name)
 
 
 class Telling(Case):
