@@ -55,14 +55,6 @@ void skm_chain_extend(
 	chain->sequence++;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Small letters only: a MAC has one spelling, or a changed byte would pass unseen. */
 int skm_chain_line_split(
 	const char *line, size_t len, size_t *ret_body_len, uint8_t ret_mac[SKM_CHAIN_MAC_BYTES])
 {
@@ -78,12 +70,8 @@ int skm_chain_line_split(
 	const char *tail = line + len - tail_len;
 	if (memcmp(tail, before, before_len) != 0 || memcmp(line + len - after_len, after, after_len) != 0)
 		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(mac); i++) {
-		int high = hex_digit(tail[before_len + 2 * i]), low = hex_digit(tail[before_len + 2 * i + 1]);
-		if (high < 0 || low < 0)
-			return -EBADMSG;
-		mac[i] = (uint8_t)(high << 4 | low);
-	}
+	if (skm_hex_parse(tail + before_len, sizeof(mac), mac) < 0)
+		return -EBADMSG;
 	*ret_body_len = len - tail_len;
 	if (ret_mac)
 		memcpy(ret_mac, mac, sizeof(mac));

@@ -147,7 +147,7 @@ static int name_beside(const char *path, const char *suffix, char **ret_name)
 /* So that a rename or a new name is on disk. */
 static int sync_folder(const struct skm_chain_file_ops *ops, const char *path)
 {
-	SKM_CLEANUP(skm_free) char *folder = strdup(path);
+	char *folder = strdup(path);
 	if (!folder)
 		return -ENOMEM;
 	char *slash = strrchr(folder, '/');
@@ -155,8 +155,10 @@ static int sync_folder(const struct skm_chain_file_ops *ops, const char *path)
 		slash[slash == folder ? 1 : 0] = '\0';
 	SKM_CLEANUP(skm_fd_close)
 	int fd = ops->open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int error = errno;
+	free(folder);
 	if (fd < 0)
-		return -errno;
+		return -error;
 	return ops->fsync(fd) < 0 ? -errno : 0;
 }
 

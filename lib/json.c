@@ -75,12 +75,27 @@ static size_t escape_one(
 	return used;
 }
 
+/* How many characters at the beginning are written as they are: nearly all of most texts, so they go at once.
+ */
+static size_t plain_len(const char *text, size_t len)
+{
+	size_t i = 0;
+	while (i < len && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
+		i++;
+	return i;
+}
+
 static size_t escaped_len(const char *value, size_t len)
 {
 	size_t total = 0;
 	for (size_t at = 0; at < len;) {
 		char unit[UNIT_BYTES];
-		size_t unit_len;
+		size_t unit_len, plain = plain_len(value + at, len - at);
+		if (plain > 0) {
+			at += plain;
+			total += plain;
+			continue;
+		}
 		at += escape_one((const unsigned char *)value + at, len - at, unit, &unit_len);
 		total += unit_len;
 	}
@@ -93,7 +108,14 @@ static void push_escaped(struct skm_json *json, const char *value, size_t len, s
 	size_t total = 0;
 	for (size_t at = 0; at < len;) {
 		char unit[UNIT_BYTES];
-		size_t unit_len;
+		size_t unit_len, plain = plain_len(value + at, len - at);
+		if (plain > max - total)
+			plain = max - total;
+		push(json, value + at, plain);
+		at += plain;
+		total += plain;
+		if (at == len)
+			return;
 		at += escape_one((const unsigned char *)value + at, len - at, unit, &unit_len);
 		total += unit_len;
 		if (total > max)

@@ -337,16 +337,6 @@ static void put_interfaces(struct skm_json *json, const struct skm_record *recor
 	skm_json_uint(json, "interfaces_omitted", count - i);
 }
 
-void skm_hex_format(const uint8_t *bytes, size_t len, char *ret_text)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < len; i++) {
-		ret_text[2 * i] = digits[bytes[i] >> 4];
-		ret_text[2 * i + 1] = digits[bytes[i] & 0xf];
-	}
-	ret_text[2 * len] = '\0';
-}
-
 static void put_hex(struct skm_json *json, const char *key, const uint8_t *bytes, size_t len)
 {
 	char text[2 * SKM_CHAIN_SIGNATURE_BYTES + 1] = "";

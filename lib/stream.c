@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "stream_chain.h"
 #include "stream_segment.h"
 
+#define CHECKPOINT_BYTES 2048u /* room for the last line of a segment; most are shorter */
 #define GROUP_LINES 32 /* of the longest, in one write and one fdatasync; bounds the buffer to 256 kB */
 
 struct pending {
@@ -30,6 +32,10 @@ struct skm_stream {
 	bool is_failing;
 	bool has_queued_resumed;
 	struct skm_segment_finding finding; /* is_repaired: to be told */
+	struct skm_stream_chain *chain;	    /* NULL = without */
+	bool is_unchecked;		    /* the chain has not looked at the segments as they are now */
+	bool is_start_due;		    /* its first checkpoint of this run */
+	struct skm_chain_verdict verdict;   /* is_broken: to be told */
 	skm_stream_stamp_fn stamp;
 	void *stamp_user;
 };
@@ -56,6 +62,23 @@ int skm_stream_new(const char *folder, uint64_t segment_bytes, struct skm_stream
 	return skm_stream_new_with_ops(folder, segment_bytes, &skm_stream_ops_system, ret_stream);
 }
 
+int skm_stream_set_chain_with_ops(struct skm_stream *stream, const struct skm_stream_chain_options *options,
+	const struct skm_chain_file_ops *ops)
+{
+	return skm_stream_chain_new(options, ops, &stream->chain);
+}
+
+int skm_stream_set_chain(struct skm_stream *stream, const struct skm_stream_chain_options *options)
+{
+	return skm_stream_set_chain_with_ops(stream, options, &skm_chain_file_ops_system);
+}
+
+void skm_stream_set_verifier_key(struct skm_stream *stream, const uint8_t *verifier_key)
+{
+	if (stream->chain)
+		skm_stream_chain_set_verifier_key(stream->chain, verifier_key);
+}
+
 static void drop_oldest(struct skm_stream *stream, uint64_t count)
 {
 	for (; count > 0 && stream->head; count--) {
@@ -77,6 +100,7 @@ struct skm_stream *skm_stream_free(struct skm_stream *stream)
 	(void)!skm_stream_flush(stream);
 	drop_oldest(stream, stream->pending_count);
 	skm_segments_finish(&stream->segments);
+	stream->chain = skm_stream_chain_free(stream->chain);
 	free(stream);
 	return NULL;
 }
@@ -99,10 +123,10 @@ static void push_back(struct skm_stream *stream, struct pending *pending)
 	stream->pending_count++;
 }
 
-static void push_front(struct skm_stream *stream, struct pending *pending)
+static void insert(struct skm_stream *stream, struct pending **link, struct pending *pending)
 {
-	pending->next = stream->head;
-	stream->head = pending;
+	pending->next = *link;
+	*link = pending;
 	if (!pending->next)
 		stream->tail = &pending->next;
 	stream->pending_count++;
@@ -140,35 +164,111 @@ static struct pending *make_own(struct skm_stream *stream, enum skm_event event,
 	return copy_of(&record);
 }
 
+/* NULL: no memory. */
+static struct pending *make_checkpoint(struct skm_stream *stream, const char *reason)
+{
+	char detail[128];
+	skm_stream_chain_describe(stream->chain, detail, sizeof(detail));
+	struct pending *pending =
+		make_own(stream, SKM_EVENT_CHECKPOINT, SKM_OUTCOME_LOGGED, "", "%s", detail);
+	if (!pending)
+		return NULL;
+	pending->record.has_checkpoint = true;
+	(void)snprintf(
+		pending->record.checkpoint.reason, sizeof(pending->record.checkpoint.reason), "%s", reason);
+	return pending;
+}
+
+void skm_stream_checkpoint(struct skm_stream *stream, const char *reason)
+{
+	struct pending *pending = NULL;
+	if (stream->chain && !stream->is_failing)
+		pending = make_checkpoint(stream, reason);
+	if (pending)
+		push_back(stream, pending);
+}
+
 /* ---- storing
  * ---------------------------------------------------------------------------------------------------------
  */
 
-/* Formats as many as fit into the buffer and the segment, and stores them together. */
+struct group {
+	char *buf;
+	size_t size, len;
+	uint64_t count;
+};
+
+static size_t format_line(struct skm_stream *stream, const struct group *group, struct skm_record *record)
+{
+	if (stream->chain)
+		return skm_stream_chain_format(stream->chain, record, group->buf + group->len);
+	record->sequence = stream->sequence + group->count + 1;
+	return skm_record_format(record, group->buf + group->len);
+}
+
+/* A segment ends with a checkpoint, for which there is always room. */
+static bool is_full(const struct skm_stream *stream, const struct group *group,
+	const struct skm_record *record, size_t line_len)
+{
+	uint64_t used = stream->segments.size + group->len;
+	uint64_t reserved = stream->chain ? CHECKPOINT_BYTES : 0;
+	return used > 0 && !record->has_checkpoint && used + line_len + reserved > stream->segment_bytes;
+}
+
+/* Queues a checkpoint before the record at *link, where it keeps its place, and so its number, should it have
+ * to be written again. False: no memory. */
+static bool put_checkpoint(struct skm_stream *stream, struct pending **link, const char *reason)
+{
+	struct pending *checkpoint = make_checkpoint(stream, reason);
+	if (checkpoint)
+		insert(stream, link, checkpoint);
+	return checkpoint != NULL;
+}
+
+/* Formats as many as fit into the buffer and the segment. 0 or -errno. */
+static int make_group(struct skm_stream *stream, struct group *group)
+{
+	struct skm_stream_chain *chain = stream->chain;
+	struct pending **link = &stream->head;
+	if (chain)
+		skm_stream_chain_begin_group(chain);
+	for (; *link && group->size - group->len >= SKM_RECORD_LINE_MAX; link = &(*link)->next) {
+		if (chain && !(*link)->record.has_checkpoint && skm_stream_chain_is_due(chain))
+			(void)put_checkpoint(stream, link, "count");
+		size_t line_len = format_line(stream, group, &(*link)->record);
+		if (is_full(stream, group, &(*link)->record, line_len)) {
+			if (chain && !skm_stream_chain_is_closed(chain) &&
+				put_checkpoint(stream, link, "segment")) {
+				line_len = format_line(stream, group, &(*link)->record);
+			} else if (group->len > 0) {
+				break;
+			} else {
+				int r = skm_segments_next(&stream->segments);
+				if (r < 0)
+					return r;
+			}
+		}
+		if (chain)
+			skm_stream_chain_take_line(chain);
+		group->len += line_len;
+		group->count++;
+	}
+	return 0;
+}
+
+/* The order is: lines, sync, state of the chain. */
 static int store_group(struct skm_stream *stream, char *buf, size_t size)
 {
-	const struct skm_segments *segments = &stream->segments;
-	size_t len = 0, count = 0;
-	for (struct pending *at = stream->head; at && size - len >= SKM_RECORD_LINE_MAX; at = at->next) {
-		at->record.sequence = stream->sequence + count + 1;
-		size_t line_len = skm_record_format(&at->record, buf + len);
-		bool is_full =
-			segments->size + len > 0 && segments->size + len + line_len > stream->segment_bytes;
-		if (is_full && len > 0)
-			break;
-		if (is_full) {
-			int r = skm_segments_next(&stream->segments);
-			if (r < 0)
-				return r;
-		}
-		len += line_len;
-		count++;
-	}
-	int r = skm_segments_append(&stream->segments, buf, len);
+	struct group group = {.buf = buf, .size = size};
+	int r = make_group(stream, &group);
+	if (r == 0)
+		r = skm_segments_append(&stream->segments, buf, group.len);
 	if (r < 0)
 		return r;
-	stream->sequence += count;
-	drop_oldest(stream, count);
+	if (stream->chain)
+		skm_stream_chain_keep_group(stream->chain);
+	stream->sequence += group.count;
+	drop_oldest(stream, group.count);
 	return 0;
 }
 
@@ -186,26 +286,62 @@ static int store_all(struct skm_stream *stream)
 	return r;
 }
 
-static int open_segment(struct skm_stream *stream)
+/* What contradicts the chain is not written behind. */
+static int open_chain(struct skm_stream *stream)
+{
+	int r = skm_stream_chain_open(stream->chain, &stream->segments, stream->is_unchecked,
+		&stream->is_start_due, &stream->verdict);
+	if (r < 0)
+		return r;
+	stream->is_unchecked = false;
+	stream->sequence = skm_stream_chain_sequence(stream->chain);
+	return stream->verdict.is_broken && stream->segments.size > 0 ? skm_segments_next(&stream->segments)
+								      : 0;
+}
+
+/* Each is told once; the last one stands first. 0 or -ENOMEM. */
+static int tell_findings(struct skm_stream *stream)
+{
+	if (stream->is_start_due) {
+		if (!put_checkpoint(stream, &stream->head, "start"))
+			return -ENOMEM;
+		stream->is_start_due = false;
+	}
+	if (stream->finding.is_repaired) {
+		struct pending *told = make_own(stream, SKM_EVENT_LOG_RECOVERED, SKM_OUTCOME_LOGGED,
+			stream->finding.object, "%s", stream->finding.detail);
+		if (!told)
+			return -ENOMEM;
+		insert(stream, &stream->head, told);
+		stream->finding.is_repaired = false;
+	}
+	if (stream->verdict.is_broken) {
+		struct pending *told = make_own(stream, SKM_EVENT_CHAIN_BROKEN, SKM_OUTCOME_ERROR,
+			stream->segments.folder, "%s", stream->verdict.detail);
+		if (!told)
+			return -ENOMEM;
+		insert(stream, &stream->head, told);
+		stream->verdict.is_broken = false;
+	}
+	return 0;
+}
+
+static int open_all(struct skm_stream *stream)
 {
 	struct skm_segment_finding finding = {0};
 	int r = skm_segments_open(&stream->segments, &finding);
 	if (finding.is_repaired)
 		stream->finding = finding;
+	if (!finding.is_known || finding.is_tampered)
+		stream->is_unchecked = true;
 	if (r < 0)
 		return r;
 	/* Within one run no number is given twice, whatever has become of the folder. */
 	if (finding.sequence > stream->sequence)
 		stream->sequence = finding.sequence;
-	if (!stream->finding.is_repaired)
-		return 0;
-	struct pending *told = make_own(stream, SKM_EVENT_LOG_RECOVERED, SKM_OUTCOME_LOGGED,
-		stream->finding.object, "%s", stream->finding.detail);
-	if (!told)
-		return -ENOMEM;
-	push_front(stream, told);
-	stream->finding.is_repaired = false;
-	return 0;
+	if (stream->chain)
+		r = open_chain(stream);
+	return r < 0 ? r : tell_findings(stream);
 }
 
 static void begin_failing(struct skm_stream *stream)
@@ -222,7 +358,7 @@ static void begin_failing(struct skm_stream *stream)
 
 static int drain(struct skm_stream *stream)
 {
-	int r = open_segment(stream);
+	int r = open_all(stream);
 	if (r == 0)
 		r = store_all(stream);
 	if (r == -ENOMEM)
@@ -268,6 +404,8 @@ int skm_stream_flush(struct skm_stream *stream)
 void skm_stream_reopen(struct skm_stream *stream)
 {
 	skm_segments_close(&stream->segments);
+	if (stream->chain)
+		skm_stream_chain_close(stream->chain);
 }
 
 void skm_stream_get_state(const struct skm_stream *stream, struct skm_stream_state *ret_state)

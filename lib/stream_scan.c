@@ -39,7 +39,7 @@ static bool skip_chain_id(const char **at, const char *end)
 	const char *begin = *at;
 	while (*at < end && ((**at >= '0' && **at <= '9') || (**at >= 'a' && **at <= 'f')))
 		(*at)++;
-	return *at - begin == 2 * SKM_CHAIN_ID_BYTES && skip(at, end, "\"");
+	return (size_t)(*at - begin) == (size_t)2 * SKM_CHAIN_ID_BYTES && skip(at, end, "\"");
 }
 
 static bool read_number(const char **at, const char *end, uint64_t *ret_number)
@@ -71,8 +71,8 @@ int skm_segment_line_sequence(const char *line, size_t len, uint64_t *ret_sequen
 		return -EBADMSG;
 	at += sizeof(chain) - 1;
 	if (!skip_stream_name(&at, end) || !skip(&at, end, "\",\"c\":") || !skip_chain_id(&at, end) ||
-		!skip(&at, end, ",\"n\":") || !read_number(&at, end, &number) ||
-		!skip(&at, end, ",\"b\":") || !memmem(at, (size_t)(end - at), tail, sizeof(tail) - 1))
+		!skip(&at, end, ",\"n\":") || !read_number(&at, end, &number) || !skip(&at, end, ",\"b\":") ||
+		!memmem(at, (size_t)(end - at), tail, sizeof(tail) - 1))
 		return -EBADMSG;
 	*ret_sequence = number;
 	return 0;

@@ -43,7 +43,7 @@ static int failed(struct skm_segments *segments, const char *deed, const char *o
 	return -error;
 }
 
-static void name_of(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES])
+void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES])
 {
 	(void)snprintf(ret_name, SKM_SEGMENT_NAME_BYTES, "%08" PRIu32 ".jsonl", number);
 }
@@ -89,8 +89,7 @@ void skm_segments_finish(struct skm_segments *segments)
 /* ---- finding and examining
  * ------------------------------------------------------------------------------------------- */
 
-/* The highest segment with a number below the limit; 0 = none. */
-static int find_below(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
+int skm_segments_find_below(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
 {
 	/* a description of its own: readdir moves the offset */
 	int fd = segments->ops->openat(segments->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -122,7 +121,7 @@ static int examine(struct skm_segments *segments, uint32_t number, int flags, in
 	struct stat *ret_stat, struct skm_segment_scan *ret_scan)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(number, name);
+	skm_segment_name(number, name);
 	SKM_CLEANUP(skm_fd_close)
 	int fd = segments->ops->openat(
 		segments->folder_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
@@ -156,7 +155,7 @@ static int find_sequence_below(struct skm_segments *segments, uint32_t limit, ui
 		SKM_CLEANUP(skm_fd_close) int fd = -1;
 		struct stat st;
 		struct skm_segment_scan scan = {0};
-		int r = find_below(segments, number, &number);
+		int r = skm_segments_find_below(segments, number, &number);
 		if (r < 0)
 			return r;
 		if (number == 0)
@@ -186,7 +185,7 @@ static void note(struct skm_segment_finding *finding, uint32_t number, const cha
 	va_list arguments;
 	va_start(arguments, format);
 	finding->is_repaired = true;
-	name_of(number, finding->object);
+	skm_segment_name(number, finding->object);
 	(void)vsnprintf(finding->detail, sizeof(finding->detail), format, arguments);
 	va_end(arguments);
 }
@@ -223,7 +222,7 @@ static void use(struct skm_segments *segments, uint32_t number, int fd, const st
 static int create(struct skm_segments *segments, uint32_t number)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(number, name);
+	skm_segment_name(number, name);
 	if (number > SKM_SEGMENT_NUMBER_MAX) {
 		errno = EOVERFLOW;
 		return failed(segments, "number another segment in", segments->folder);
@@ -253,7 +252,7 @@ static int repair(struct skm_segments *segments, uint32_t number, int fd, struct
 	const struct skm_segment_scan *scan, struct skm_segment_finding *finding)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(number, name);
+	skm_segment_name(number, name);
 	uint64_t torn = (uint64_t)st->st_size - scan->whole_bytes;
 	if (torn > 0) {
 		if (segments->ops->ftruncate(fd, (off_t)scan->whole_bytes) < 0)
@@ -269,6 +268,7 @@ static int open_foreign(struct skm_segments *segments, uint32_t highest, int *fd
 	const struct skm_segment_scan *scan, struct skm_segment_finding *finding)
 {
 	uint64_t below = 0;
+	finding->is_known = false;
 	if (scan->sequence == 0) {
 		int r = find_sequence_below(segments, highest, &below);
 		if (r < 0)
@@ -303,12 +303,15 @@ static int open_newest(struct skm_segments *segments, uint32_t highest, struct s
 		return r;
 	if (r != IS_KNOWN)
 		return open_foreign(segments, highest, &fd, &st, &scan, finding);
+	finding->is_known = true;
 	if (!segments->is_abandoned && (uint64_t)st.st_size == segments->size) {
 		use(segments, highest, skm_fd_take(&fd), &st);
 		return 0;
 	}
-	if (!segments->is_abandoned)
+	if (!segments->is_abandoned) {
 		note(finding, highest, "changed by another hand; a new segment was begun");
+		finding->is_tampered = true;
+	}
 	return create(segments, highest + 1);
 }
 
@@ -318,13 +321,15 @@ static int check_open(struct skm_segments *segments, struct skm_segment_finding 
 {
 	struct stat st;
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(segments->current.number, name);
+	skm_segment_name(segments->current.number, name);
 	if (segments->ops->fstat(segments->fd, &st) < 0)
 		return failed(segments, "examine", name);
+	finding->is_known = true;
 	if (st.st_nlink > 0 && (uint64_t)st.st_size == segments->size)
 		return 0;
 	note(finding, segments->current.number, "%s by another hand; a new segment was begun",
 		st.st_nlink > 0 ? "changed" : "removed");
+	finding->is_tampered = true;
 	segments->is_abandoned = true;
 	skm_segments_close(segments);
 	return 0;
@@ -338,7 +343,7 @@ static int open_segment(struct skm_segments *segments, struct skm_segment_findin
 	if (segments->folder_fd < 0)
 		return failed(segments, "open", segments->folder);
 	uint32_t highest = 0;
-	int r = find_below(segments, UINT32_MAX, &highest);
+	int r = skm_segments_find_below(segments, UINT32_MAX, &highest);
 	if (r < 0)
 		return r;
 	return highest > 0 ? open_newest(segments, highest, finding)
@@ -377,7 +382,7 @@ int skm_segments_next(struct skm_segments *segments)
 static void abandon(struct skm_segments *segments)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(segments->current.number, name);
+	skm_segment_name(segments->current.number, name);
 	segments->is_abandoned = true;
 	if (segments->size == 0 && segments->ops->unlinkat(segments->folder_fd, name, 0) == 0)
 		segments->current = segments->previous;
@@ -396,7 +401,7 @@ static void cut_back(struct skm_segments *segments)
 int skm_segments_append(struct skm_segments *segments, const void *data, size_t len)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
-	name_of(segments->current.number, name);
+	skm_segment_name(segments->current.number, name);
 	ssize_t n;
 	do {
 		n = segments->ops->write(segments->fd, data, len);

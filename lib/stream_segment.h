@@ -28,9 +28,12 @@ struct skm_stream_ops {
 };
 extern const struct skm_stream_ops skm_stream_ops_system;
 
-/* As skm_stream_new; `ops` must outlive the stream. */
+/* As skm_stream_new and skm_stream_set_chain; `ops` must outlive the stream. */
 SKM_NODISCARD int skm_stream_new_with_ops(const char *folder, uint64_t segment_bytes,
 	const struct skm_stream_ops *ops, struct skm_stream **ret_stream);
+struct skm_chain_file_ops;
+SKM_NODISCARD int skm_stream_set_chain_with_ops(struct skm_stream *stream,
+	const struct skm_stream_chain_options *options, const struct skm_chain_file_ops *ops);
 
 #define SKM_SEGMENT_NAME_BYTES 24 /* "00000001.jsonl" */
 #define SKM_SEGMENT_NUMBER_MAX 99999999u
@@ -77,7 +80,9 @@ struct skm_segments {
 struct skm_segment_finding {
 	uint64_t sequence; /* last number on disk; 0 = none, or nothing that the caller does not know already
 			    */
+	bool is_known;	   /* the newest segment is the one last used by this process */
 	bool is_repaired;  /* the files were not as they had been left */
+	bool is_tampered;  /* … and that while we were running */
 	char object[SKM_SEGMENT_NAME_BYTES];
 	char detail[128];
 };
@@ -97,5 +102,9 @@ SKM_NODISCARD int skm_segments_next(struct skm_segments *segments);
 SKM_NODISCARD int skm_segments_append(struct skm_segments *segments, const void *data, size_t len);
 /* Closes the descriptors; what is known of the segment in use is kept. */
 void skm_segments_close(struct skm_segments *segments);
+void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES]);
+/* The highest segment in the open folder with a number below the limit; 0 = none. 0 or -errno. */
+SKM_NODISCARD int skm_segments_find_below(
+	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
 
 #endif

@@ -16,16 +16,15 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
+#include "agent_log.h"
 #include "agent_settings.h"
 #include "console.h"
 #include "control_server.h"
 #include "gatekeeper.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
-#include "sekimori/stream.h"
 
-#define LOOK_AGAIN_MS 50u /* several events of one device are one look */
-#define LOG_RETRY_MS 5000u
+#define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
 #define RETRY_MAX_MS 64000u
 
@@ -40,19 +39,18 @@ struct agent {
 	uint64_t overflow_count;
 	struct skm_settings *settings;
 	bool is_audit_mode;
-	bool log_was_failing;
 	int64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
 
 	struct skm_loop *loop;
-	struct skm_stream *stream; /* NULL in the early form */
+	struct skm_agent_log *log; /* NULL in the early form */
 	struct skm_device_ops ops;
 	struct skm_worker_pool *pool;
 	struct skm_gatekeeper *gatekeeper;
 	struct skm_udev_source *udev;
 	struct skm_control_server *control;
-	int signal_fd, mounts_fd, clock_fd;
-	struct skm_source *signals, *mounts, *clock_changes;
-	struct skm_source *look_again, *reconcile, *watchdog, *log_retry, *retry;
+	int signal_fd, clock_fd;
+	struct skm_source *signals, *clock_changes;
+	struct skm_source *look_again, *reconcile, *watchdog, *retry;
 	bool look_again_is_armed;
 	uint64_t retry_ms; /* 0 = not armed */
 };
@@ -82,14 +80,13 @@ static void on_record(void *user, const struct skm_record *record)
 	struct skm_record stamped = *record;
 	stamp(agent, &stamped);
 	skm_log_record(&stamped);
-	if (agent->stream)
-		skm_stream_append(agent->stream, &stamped);
+	skm_agent_log_append(agent->log, &stamped);
 }
 
 static int on_flush(void *user)
 {
-	struct agent *agent = user;
-	return agent->stream ? skm_stream_flush(agent->stream) : 0;
+	const struct agent *agent = user;
+	return skm_agent_log_flush(agent->log);
 }
 
 SKM_PRINTF(5, 6)
@@ -108,28 +105,10 @@ static void record_fact(struct agent *agent, enum skm_event event, enum skm_outc
 	on_record(agent, &record);
 }
 
-/* Stores what the round left, says once when that begins to fail, and comes back to it by a timer. */
-static void flush_round(struct agent *agent)
+static void on_log_resumed(void *user)
 {
-	struct skm_stream_state state;
-	if (!agent->stream)
-		return;
-	int r = skm_stream_flush(agent->stream);
-	skm_stream_get_state(agent->stream, &state);
-	bool is_failing = r < 0 || state.is_failing;
-	if (is_failing && !agent->log_was_failing)
-		skm_log(SKM_SEVERITY_ALERT,
-			"cannot store audit records in %s: %s; the gate stays closed, %" PRIu64
-			" wait in memory",
-			agent->options->log_folder, state.error, state.pending);
-	if (!is_failing && agent->log_was_failing) {
-		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s",
-			agent->options->log_folder);
-		skm_gatekeeper_log_resumed(agent->gatekeeper);
-	}
-	if (is_failing != agent->log_was_failing)
-		skm_timer_arm(agent->log_retry, is_failing ? LOG_RETRY_MS : 0, is_failing ? LOG_RETRY_MS : 0);
-	agent->log_was_failing = is_failing;
+	struct agent *agent = user;
+	skm_gatekeeper_log_resumed(agent->gatekeeper);
 }
 
 /* ---- policy
@@ -188,7 +167,7 @@ static void reload(struct agent *agent)
 		(void)skm_settings_free(old);
 		skm_worker_pool_set_deadline(agent->pool, settings->config->usb.write_deadline_ms);
 		(void)skm_udev_source_set_buffer(agent->udev, settings->config->usb.receive_buffer_bytes);
-		skm_stream_set_segment_bytes(agent->stream, settings->config->audit.segment_bytes);
+		skm_agent_log_configure(agent->log, settings->config);
 		skm_control_server_refresh_roles(agent->control);
 		arm_reconcile(agent);
 	}
@@ -281,24 +260,6 @@ static int on_watchdog(struct skm_source *source, uint32_t events, void *user)
 	return 0;
 }
 
-static int on_nothing(struct skm_source *source, uint32_t events, void *user)
-{
-	(void)source;
-	(void)events;
-	(void)user;
-	return 0; /* the round's end does the work */
-}
-
-/* /var may have been mounted just now, over the folder we write to. */
-static int on_mounts(struct skm_source *source, uint32_t events, void *user)
-{
-	(void)source;
-	(void)events;
-	struct agent *agent = user;
-	skm_stream_reopen(agent->stream);
-	return 0;
-}
-
 /* Signed: while nothing was ever suspended, the two readings differ by the moment between them, either way.
  */
 static int64_t suspended_usec(struct agent *agent)
@@ -360,7 +321,7 @@ static int after_round(void *user)
 	struct agent *agent = user;
 	/* deeds first: while workers talk to devices, we talk to the disk */
 	skm_worker_pool_dispatch(agent->pool);
-	flush_round(agent);
+	skm_agent_log_end_round(agent->log);
 	if (skm_gatekeeper_has_dirty(agent->gatekeeper) && !agent->look_again_is_armed) {
 		skm_timer_arm(agent->look_again, LOOK_AGAIN_MS, 0);
 		agent->look_again_is_armed = true;
@@ -393,7 +354,7 @@ static void on_status(void *user, struct skm_status *ret_status)
 	status.rule_count = settings->config->usb.rules.count;
 	status.config_is_broken = settings->error[0] != '\0';
 	memcpy(status.config_error, settings->error, sizeof(status.config_error));
-	skm_stream_get_state(agent->stream, &log);
+	skm_agent_log_get_state(agent->log, &log);
 	status.log_is_failing = log.is_failing;
 	memcpy(status.log_error, log.error, sizeof(status.log_error));
 	status.log_pending = log.pending;
@@ -435,8 +396,6 @@ static int open_timers(struct agent *agent)
 	if (r == 0)
 		r = skm_loop_add_timer(agent->loop, CLOCK_BOOTTIME, on_reconcile, agent, &agent->reconcile);
 	if (r == 0)
-		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_nothing, agent, &agent->log_retry);
-	if (r == 0)
 		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_retry, agent, &agent->retry);
 	if (r == 0)
 		r = skm_loop_add_timer(agent->loop, CLOCK_MONOTONIC, on_watchdog, agent, &agent->watchdog);
@@ -459,19 +418,16 @@ static int open_timers(struct agent *agent)
 
 static int open_log(struct agent *agent)
 {
-	char path[256];
-	int r = skm_stream_new(
-		agent->options->log_folder, agent->settings->config->audit.segment_bytes, &agent->stream);
-	if (r < 0)
-		return r;
-	skm_stream_set_stamp(agent->stream, stamp, agent);
-	(void)snprintf(path, sizeof(path), "%s/1/mountinfo", agent->options->proc_root);
-	agent->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (agent->mounts_fd < 0)
-		return -errno;
-	r = skm_loop_add_fd(
-		agent->loop, agent->mounts_fd, EPOLLPRI | EPOLLERR, on_mounts, agent, &agent->mounts);
-	return r == -EPERM ? 0 : r; /* a test's plain file cannot be polled, and never changes */
+	const struct skm_agent_log_options options = {
+		.folder = agent->options->log_folder,
+		.chain_path = agent->options->chain_path,
+		.proc_root = agent->options->proc_root,
+		.boot_id = agent->boot_id,
+		.stamp = stamp,
+		.on_resumed = on_log_resumed,
+		.user = agent,
+	};
+	return skm_agent_log_new(agent->loop, &options, agent->settings->config, &agent->log);
 }
 
 static int open_gate(struct agent *agent)
@@ -529,10 +485,9 @@ static void take_down(struct agent *agent)
 	agent->udev = skm_udev_source_free(agent->udev);
 	agent->gatekeeper = skm_gatekeeper_free(agent->gatekeeper);
 	agent->pool = skm_worker_pool_free(agent->pool);
-	agent->stream = skm_stream_free(agent->stream);
+	agent->log = skm_agent_log_free(agent->log);
 	agent->loop = skm_loop_free(agent->loop);
 	skm_fd_close(&agent->signal_fd);
-	skm_fd_close(&agent->mounts_fd);
 	skm_fd_close(&agent->clock_fd);
 	agent->settings = skm_settings_free(agent->settings);
 }
@@ -568,6 +523,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.proc_root = "/proc",
 		.run_root = "/run",
 		.log_folder = "/var/log/sekimori/agent",
+		.chain_path = "/var/lib/sekimori/chain/agent/chain",
 		.control_path = SKM_CONTROL_PATH,
 		.udev_group = "kernel",
 	};
@@ -575,11 +531,8 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 
 int skm_agent_run(const struct skm_agent_options *options)
 {
-	struct agent agent = {.options = options,
-		.clock = skm_clock_system(),
-		.signal_fd = -1,
-		.mounts_fd = -1,
-		.clock_fd = -1};
+	struct agent agent = {
+		.options = options, .clock = skm_clock_system(), .signal_fd = -1, .clock_fd = -1};
 	agent.clock.now(agent.clock.user, &agent.started);
 	int r = skm_boot_id_read(agent.boot_id);
 	if (r < 0)
@@ -601,7 +554,7 @@ int skm_agent_run(const struct skm_agent_options *options)
 			r < 0 ? "stopped by an error: %s; the gate stays closed"
 			      : "stopped%s; the gate stays closed",
 			r < 0 ? strerrordesc_np(-r) : "");
-		flush_round(&agent);
+		skm_agent_log_end_round(agent.log);
 	}
 	take_down(&agent);
 	return r;

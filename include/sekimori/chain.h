@@ -92,6 +92,16 @@ bool skm_checkpoint_is_signed(const struct skm_checkpoint *checkpoint, const uin
 SKM_NODISCARD int skm_checkpoint_follow(
 	struct skm_chain *chain, const uint8_t next_key[SKM_CHAIN_PUBLIC_KEY_BYTES], int64_t day);
 
+/* ---- hex digits (lib/hex.c) ---- */
+
+/* Small letters; `ret_text` has room for 2 * len + 1. */
+void skm_hex_format(const uint8_t *bytes, size_t len, char *ret_text);
+/* The first 2 * len characters of text, of small letters only: each value has one spelling, or a changed
+ * byte would pass unseen. 0 or -EINVAL (also for a NUL among them). Pure. */
+SKM_NODISCARD int skm_hex_parse(const char *text, size_t len, uint8_t *ret_bytes);
+
+/* ---- the verifier's key ---- */
+
 /* K_1 to the verifier. A public key is 32 bytes (Curve25519). */
 void skm_chain_seal_key(const uint8_t verifier_key[32], const uint8_t first_key[SKM_CHAIN_KEY_BYTES],
 	uint8_t ret_sealed[SKM_CHAIN_SEALED_KEY_BYTES]);

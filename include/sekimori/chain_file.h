@@ -12,7 +12,8 @@
 struct skm_chain_file;
 
 #define SKM_CHAIN_FILE_NEW 1	 /* success: there was none, a chain was begun */
-#define SKM_CHAIN_FILE_DAMAGED 2 /* success: no slot was readable, a chain was begun; the old file is kept */
+#define SKM_CHAIN_FILE_DAMAGED 2 /* success: no slot was readable, a chain was begun; the old file is kept \
+				  */
 /* 0, one of the above, or -errno (-EWOULDBLOCK: another process writes this chain). Makes the file (and only
  * the file) when it is absent or damaged; a damaged one is kept as `path`.damaged. The first key of a chain
  * that is begun is sealed to verifier_key (32 bytes; NULL: nobody will ever be able to check its MACs): a

@@ -71,6 +71,9 @@ struct skm_record {
 	struct skm_decision decision;
 	bool at_start; /* was there when the agent (or the machine) started */
 
+	bool has_checkpoint; /* event CHECKPOINT */
+	struct skm_checkpoint checkpoint;
+
 	/* What decided, when it was no device decision: "builtin:…". "" = decision.rule; a record of a device
 	 * always names one. */
 	char rule[SKM_RULE_ID_BYTES];
@@ -78,19 +81,13 @@ struct skm_record {
 	char detail[512]; /* English, one sentence, may be empty */
 	uint64_t count;	  /* aggregated or lost records, 0 = none */
 
-	bool has_checkpoint; /* event CHECKPOINT */
-	struct skm_checkpoint checkpoint;
-
 	/* The chain, set by the stream when it stores the record: the chain's id, the number of the boot, the
 	 * hash of the record before, and this record's MAC. "" and 0: a stream without a chain. */
-	char chain_id[SKM_HEX128_BYTES];
 	uint64_t boot_number;
+	char chain_id[SKM_HEX128_BYTES];
 	char previous_hash[SKM_HEX256_BYTES];
 	char mac[SKM_HEX128_BYTES];
 };
-
-/* Small letters; `ret_text` has room for 2 * len + 1. */
-void skm_hex_format(const uint8_t *bytes, size_t len, char *ret_text);
 
 /* A record with nothing in it but defaults (uids -1, stream "agent", outcome LOGGED). */
 void skm_record_init(struct skm_record *record, enum skm_event event);

@@ -2,7 +2,11 @@
 /* An audit stream on disk: numbered segments of JSON lines in one folder, `00000001.jsonl` and so on, mode
  * 0640, group of the folder. Single writer. Records are queued, then stored together: one write, one
  * fdatasync. What cannot be stored waits in memory (bounded) and is stored, in order, as soon as it can be.
- */
+ *
+ * With a chain (chain.h) each line continues from the one before, and the order on disk is line, fdatasync,
+ * key slots. The stream itself puts in the checkpoints "start", "count" (so that one of 256 records is one)
+ * and "segment" (the last line of a segment); "time" and "stop" are its owner's. Who deletes old segments
+ * keeps the one that holds the newest record: without it the chain is told to be broken. */
 #ifndef SEKIMORI_STREAM_H
 #define SEKIMORI_STREAM_H
 
@@ -21,11 +25,27 @@ struct skm_stream_state {
 
 /* Does no IO yet and cannot fail for a missing folder: that is found at the first flush. 0 or -ENOMEM. */
 SKM_NODISCARD int skm_stream_new(const char *folder, uint64_t segment_bytes, struct skm_stream **ret_stream);
+
+struct skm_stream_chain_options {
+	const char *path;	     /* of the chain's state, chain_file.h; its folder must exist */
+	const uint8_t *verifier_key; /* 32 bytes; NULL: none */
+	const char *boot_id;	     /* 32 hex digits */
+};
+/* Chains the records; before the first flush, and once. Copies the options. Does no IO yet: a state that
+ * cannot be opened is found at the flush, and nothing is stored before it can (what would be stored without
+ * it could never be told from a forgery). 0, or -errno when memory or libsodium are missing. */
+SKM_NODISCARD int skm_stream_set_chain(
+	struct skm_stream *stream, const struct skm_stream_chain_options *options);
+/* For a chain that may begin later in this run. */
+void skm_stream_set_verifier_key(struct skm_stream *stream, const uint8_t *verifier_key);
 struct skm_stream *skm_stream_free(struct skm_stream *stream); /* tries one last flush */
 
 /* Queues a copy of the record; the sequence number is given when it is stored, so that it has no gap. Never
  * blocks, never fails: an overfull queue is counted. */
 void skm_stream_append(struct skm_stream *stream, const struct skm_record *record);
+/* Queues a checkpoint: "time", regularly, or "stop", as the last record. Nothing without a chain, and nothing
+ * while records cannot be stored: it would attest to a time at which it did not stand on disk. */
+void skm_stream_checkpoint(struct skm_stream *stream, const char *reason);
 /* Stores all that is queued: 0 = everything is on disk (fdatasync'ed). Negative errno = nothing is lost, it
  * still waits; the state says why. Opens the folder and segment if need be (O_APPEND|O_NOFOLLOW), continues
  * the numbering of the last record found there, cuts off a torn last line (and queues LOG_RECOVERED first).
@@ -35,7 +55,9 @@ void skm_stream_append(struct skm_stream *stream, const struct skm_record *recor
  * segment that ends in a line which is not ours, or that somebody changed or removed since the last flush, is
  * left as it is: LOG_RECOVERED says so in a new one. Numbers never go back within a run; only after a failed
  * fdatasync AND a failed truncation may the same bytes stand under the same numbers in two segments: readers
- * take the first. */
+ * take the first. With a chain: lines behind the stored state that its key proves are taken in; when what is
+ * on disk contradicts the state, CHAIN_BROKEN says how, in a new segment. A state that cannot be written
+ * costs no record. */
 SKM_NODISCARD int skm_stream_flush(struct skm_stream *stream);
 /* The mounts changed: forget open descriptors, so that the next flush finds the folder again. */
 void skm_stream_reopen(struct skm_stream *stream);

@@ -30,7 +30,8 @@ static const char usage_en[] =
 	"       sekimori-authd --rekey                          make another one and seal every record with it\n"
 	"       sekimori-authd --escrow-keypair FILE            FILE: the secret key; prints the public one\n"
 	"       sekimori-authd --restore-escrow FILE [FOLDER]   bring records back with the secret key\n"
-	"       --config FILE   --key FILE   --state FOLDER   --fallback FOLDER   --log FOLDER\n"
+	"       --config FILE   --key FILE   --state FOLDER   --fallback FOLDER\n"
+	"       --log FOLDER   --chain FILE\n"
 	"       --socket PATH                                   listen there instead of on systemd's socket\n"
 	"       --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
@@ -39,7 +40,8 @@ static const char usage_ja[] =
 	"        sekimori-authd --rekey                         新しい鍵を作り、全登録を封印し直す\n"
 	"        sekimori-authd --escrow-keypair FILE           FILE に秘密鍵を作り、公開鍵を表示\n"
 	"        sekimori-authd --restore-escrow FILE [FOLDER]  秘密鍵で預託から登録を復元\n"
-	"        --config FILE   --key FILE   --state FOLDER   --fallback FOLDER   --log FOLDER\n"
+	"        --config FILE   --key FILE   --state FOLDER   --fallback FOLDER\n"
+	"        --log FOLDER   --chain FILE\n"
 	"        --socket PATH                                  systemd のソケットの代わりに待ち受ける場所\n"
 	"        --lang ja|en   --version   --help\n";
 
@@ -48,8 +50,9 @@ static const struct option options[] = {{"create-key", no_argument, NULL, 'c'},
 	{"restore-escrow", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 'C'},
 	{"key", required_argument, NULL, 'K'}, {"state", required_argument, NULL, 'S'},
 	{"fallback", required_argument, NULL, 'F'}, {"log", required_argument, NULL, 'L'},
-	{"socket", required_argument, NULL, 's'}, {"lang", required_argument, NULL, 'l'},
-	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	{"chain", required_argument, NULL, 'H'}, {"socket", required_argument, NULL, 's'},
+	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'}, {0}};
 
 /* The ones that name a place. */
 static bool take_path(int option, struct arguments *arguments)
@@ -63,6 +66,7 @@ static bool take_path(int option, struct arguments *arguments)
 		{'S', &arguments->service.state_folder},
 		{'F', &arguments->service.fallback_folder},
 		{'L', &arguments->service.log_folder},
+		{'H', &arguments->service.chain_path},
 		{'s', &arguments->socket},
 	};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(paths); i++)

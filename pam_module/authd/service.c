@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
+#include "file_identity.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
 #include "sekimori/packet_server.h"
@@ -33,14 +34,6 @@ static const char *const role_groups[] = {[ROLE_ADMIN] = "sekimori-admin",
 	[ROLE_APPROVER] = "sekimori-approver",
 	[ROLE_AUDITOR] = "sekimori-auditor"};
 
-/* Another one when the file was written, replaced, made or removed. All zeros: there is none. */
-struct identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
-};
-
 struct service {
 	const struct skm_service_options *options;
 	struct skm_authenticator authenticator;
@@ -48,7 +41,7 @@ struct service {
 	struct skm_key key,
 		previous_key; /* the second only while records are brought under the first (rekey.h) */
 	bool has_previous_key;
-	struct identity config_file, key_file;
+	struct skm_file_identity config_file, key_file;
 	int64_t clock_offset_usec; /* wall clock minus boot clock */
 	bool is_ending, log_was_failing;
 
@@ -56,7 +49,7 @@ struct service {
 	struct skm_stream *stream;
 	struct skm_packet_server *server;
 	int signal_fd, clock_fd;
-	struct skm_source *signals, *clock_changes, *idle, *log_retry;
+	struct skm_source *signals, *clock_changes, *idle, *log_retry, *checkpoint;
 };
 
 /* ---- records ---- */
@@ -133,6 +126,40 @@ static uint64_t records_waiting(const struct service *service)
 	return state.pending;
 }
 
+static const uint8_t *verifier_key_of(const struct skm_config *config)
+{
+	return config->audit.has_verifier_key ? config->audit.verifier_key : NULL;
+}
+
+static int open_log(struct service *service)
+{
+	const struct skm_config *config = service->config;
+	const struct skm_stream_chain_options chain = {.path = service->options->chain_path,
+		.verifier_key = verifier_key_of(config),
+		.boot_id = service->authenticator.boot_id};
+	int r = skm_stream_new(service->options->log_folder, config->audit.segment_bytes, &service->stream);
+	if (r < 0)
+		return r;
+	skm_stream_set_stamp(service->stream, stamp, service);
+	return skm_stream_set_chain(service->stream, &chain);
+}
+
+/* Armed again only by another interval, so that changes of the file do not put it off. */
+static void arm_checkpoint(const struct service *service)
+{
+	uint64_t interval_ms = service->config->audit.checkpoint_sec * UINT64_C(1000);
+	skm_timer_arm(service->checkpoint, interval_ms, interval_ms);
+}
+
+static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	const struct service *service = user;
+	skm_stream_checkpoint(service->stream, "time");
+	return 0;
+}
+
 /* ---- the clock ---- */
 
 /* A change of the clock explains codes that are refused, and may be somebody's try to bring an old one back.
@@ -174,31 +201,6 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 }
 
 /* ---- configuration and key ---- */
-
-static struct identity identify(const char *path)
-{
-	struct stat info;
-	struct identity identity;
-	memset(&identity, 0, sizeof(identity)); /* compared as bytes */
-	if (lstat(path, &info) < 0)
-		return identity;
-	identity.device = info.st_dev;
-	identity.inode = info.st_ino;
-	identity.size = info.st_size;
-	identity.modified = info.st_mtim;
-	identity.changed = info.st_ctim;
-	return identity;
-}
-
-/* True once for each change. */
-static bool has_changed(const char *path, struct identity *known)
-{
-	struct identity now = identify(path);
-	if (memcmp(&now, known, sizeof(now)) == 0)
-		return false;
-	*known = now;
-	return true;
-}
 
 /* A group that is misspelt has no members, and then a second factor is required of nobody new: say so. */
 static void name_unknown_groups(const struct skm_config *config)
@@ -305,8 +307,11 @@ static int take_config(struct service *service)
 		"%s -> %s", old->version, config->version);
 	/* The store may point to the old one's escrow key. */
 	int r = open_store(service);
+	if (config->audit.checkpoint_sec != old->audit.checkpoint_sec)
+		arm_checkpoint(service);
 	(void)skm_config_free(old);
 	skm_stream_set_segment_bytes(service->stream, config->audit.segment_bytes);
+	skm_stream_set_verifier_key(service->stream, verifier_key_of(config));
 	skm_packet_server_refresh_roles(service->server);
 	return r;
 }
@@ -315,11 +320,11 @@ static int refresh(struct service *service)
 {
 	int r = 0;
 	check_clock(service);
-	if (has_changed(service->options->key_path, &service->key_file)) {
+	if (skm_file_has_changed(service->options->key_path, &service->key_file)) {
 		load_key(service);
 		r = open_store(service);
 	}
-	if (r == 0 && has_changed(service->options->config_path, &service->config_file))
+	if (r == 0 && skm_file_has_changed(service->options->config_path, &service->config_file))
 		r = take_config(service);
 	/* A store that could not be made (memory) is tried again with each request. */
 	if (r == 0 && !service->authenticator.store)
@@ -448,8 +453,12 @@ static int open_timers(struct service *service)
 	int r = skm_loop_add_timer(service->loop, CLOCK_MONOTONIC, on_nothing, service, &service->log_retry);
 	if (r == 0)
 		r = skm_loop_add_timer(service->loop, CLOCK_BOOTTIME, on_idle, service, &service->idle);
+	if (r == 0)
+		r = skm_loop_add_timer(
+			service->loop, CLOCK_BOOTTIME, on_checkpoint, service, &service->checkpoint);
 	if (r < 0)
 		return r;
+	arm_checkpoint(service);
 	skm_timer_arm(service->idle, service->options->idle_ms, 0);
 	service->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (service->clock_fd < 0)
@@ -501,21 +510,20 @@ static int start(struct service *service, int *listen_fd)
 	int r = identify_machine(service);
 	if (r < 0)
 		return r;
-	(void)has_changed(options->config_path, &service->config_file);
+	(void)skm_file_has_changed(options->config_path, &service->config_file);
 	if (load_config(service, &config, error, sizeof(error)) != 0)
 		r = skm_config_default(&config);
 	if (r < 0)
 		return r;
 	service->config = config;
 	service->authenticator.config = config;
-	(void)has_changed(options->key_path, &service->key_file);
+	(void)skm_file_has_changed(options->key_path, &service->key_file);
 	load_key(service);
 	options->clock.now(options->clock.user, &now);
 	service->clock_offset_usec = now.realtime_usec - (int64_t)now.boottime_usec;
-	r = skm_stream_new(options->log_folder, config->audit.segment_bytes, &service->stream);
+	r = open_log(service);
 	if (r < 0)
 		return r;
-	skm_stream_set_stamp(service->stream, stamp, service);
 	if (error[0])
 		record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, options->config_path,
 			"%s; the defaults are in force: a second factor is required of everybody", error);
@@ -558,6 +566,7 @@ void skm_service_options_default(struct skm_service_options *ret_options)
 	*ret_options = (struct skm_service_options){
 		.config_path = SKM_CONFIG_PATH,
 		.log_folder = SKM_AUTH_LOG_FOLDER,
+		.chain_path = SKM_AUTH_CHAIN_PATH,
 		.machine_id_path = SKM_MACHINE_ID_PATH,
 		.state_folder = SKM_STORE_FOLDER,
 		.fallback_folder = SKM_STORE_FALLBACK_FOLDER,
@@ -581,6 +590,7 @@ int skm_service_run(const struct skm_service_options *options, int *listen_fd)
 		r = skm_loop_run(service.loop);
 		(void)skm_notify("STOPPING=1");
 		options->settle(&service.authenticator);
+		skm_stream_checkpoint(service.stream, "stop");
 	}
 	take_down(&service);
 	return r;

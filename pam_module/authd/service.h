@@ -7,6 +7,7 @@
 #include "authenticator.h"
 
 #define SKM_AUTH_LOG_FOLDER "/var/log/sekimori/auth"
+#define SKM_AUTH_CHAIN_PATH "/var/lib/sekimori/chain/auth/chain"
 #define SKM_MACHINE_ID_PATH "/etc/machine-id"
 
 #define SKM_SERVICE_IDLE_MS 60000
@@ -18,7 +19,7 @@
 
 /* Every path, so that tests run the shipped code in folders of their own. Borrowed for the run. */
 struct skm_service_options {
-	const char *config_path, *log_folder, *machine_id_path;
+	const char *config_path, *log_folder, *chain_path, *machine_id_path;
 	const char *state_folder, *fallback_folder;
 	const char *key_path;
 	const char *credentials_folder; /* NULL = none */

@@ -37,6 +37,8 @@ static void make_legal(struct skm_record *record)
 	TERMINATE(record->rule);
 	TERMINATE(record->object);
 	TERMINATE(record->detail);
+	TERMINATE(record->checkpoint.reason);
+	TERMINATE(record->chain_id);
 	TERMINATE(record->previous_hash);
 	TERMINATE(record->mac);
 	TERMINATE(record->device.port);
@@ -82,6 +84,7 @@ static void check(const struct skm_record *record)
 	require(memmem(line, len, ",\"m\":", 5) != NULL, "the code is not a member of its own");
 	bool is_about_person = record->has_auth && !record->has_device;
 	require((json_object_get(root, "user") != NULL) == is_about_person, "the person");
+	require((json_object_get(root, "checkpoint") != NULL) == record->has_checkpoint, "the checkpoint");
 	require((json_object_get(root, "peripheral_device") != NULL) == record->has_device, "the device");
 	require(json_integer_value(json_object_get(root, "class_uid")) == 3002 || !is_about_person,
 		"the class");
@@ -102,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_bool(&record->has_device);
 	make_bool(&record->has_auth);
 	make_bool(&record->at_start);
+	make_bool(&record->has_checkpoint);
 	for (size_t i = 0; i < SKM_USB_INTERFACES_MAX; i++)
 		make_bool(&record->decision.interface_allowed[i]);
 	make_legal(record);

@@ -85,14 +85,14 @@ expect 3 "restore without the secret" "$@" --restore-escrow "$folder/none"
 expect 1 "restore with something else" "$@" --restore-escrow "$0"
 
 # A service of its own: begins, locks the store once it is asked, ends on SIGTERM and takes its socket away.
-"$command" "$@" --log "$folder/log" --socket "$folder/auth" 2>"$folder/journal" &
+"$command" "$@" --log "$folder/log" --chain "$folder/chain" --socket "$folder/auth" 2>"$folder/journal" &
 server=$!
 for _ in $(seq 100); do
     [ -S "$folder/auth" ] && break
     sleep 0.1
 done
 [ "$(stat -c %a "$folder/auth")" = 666 ] || fail "the socket has mode $(stat -c %a "$folder/auth")"
-expect 1 "a second one" "$@" --log "$folder/log" --socket "$folder/auth"
+expect 1 "a second one" "$@" --log "$folder/log" --chain "$folder/chain" --socket "$folder/auth"
 says "a second one" "in use"
 kill "$server"
 wait "$server" || fail "its end: $?: $(cat "$folder/journal")"

@@ -41,7 +41,8 @@ struct shared {
 
 static struct fixture {
 	char folder[TMPDIR_BYTES];
-	char config[100], log[100], machine_id[100], state[100], fallback[100], key[100], socket[100];
+	char config[100], log[100], chain[100], machine_id[100], state[100], fallback[100], key[100],
+		socket[100];
 	struct shared *shared;
 	uint32_t idle_ms;
 	pid_t pid;
@@ -106,6 +107,7 @@ static _Noreturn void serve(int listen_fd)
 	skm_service_options_default(&options);
 	options.config_path = f.config;
 	options.log_folder = f.log;
+	options.chain_path = f.chain;
 	options.machine_id_path = f.machine_id;
 	options.state_folder = f.state;
 	options.fallback_folder = f.fallback;
@@ -168,6 +170,7 @@ static void setup(void)
 	cr_assert_eq(chmod(f.folder, 0755), 0);
 	name(f.config, "sekimori.conf");
 	name(f.log, "log");
+	name(f.chain, "chain");
 	name(f.machine_id, "machine-id");
 	name(f.state, "state");
 	name(f.fallback, "fallback");
@@ -389,8 +392,11 @@ Test(service, records_are_of_the_stream_auth_and_of_this_terminal)
 	start(0);
 	cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
 	stop();
-	cr_expect_eq(count_in_log("\"stream\":\"auth\""), 1u);
-	cr_expect_eq(count_in_log("T-7"), 1u);
+	/* the attempt between two checkpoints */
+	cr_expect_eq(count_in_log("\"stream\":\"auth\""), 3u);
+	cr_expect_eq(count_in_log("T-7"), 3u);
+	cr_expect_eq(count_in_log("\"reason\":\"start\""), 1u);
+	cr_expect_eq(count_in_log("\"reason\":\"stop\""), 1u);
 }
 
 /* ---- configuration ---- */
@@ -468,6 +474,39 @@ Test(service, a_clock_at_the_epoch_does_not_make_a_good_file_a_bad_one)
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
 	cr_expect_eq(f.shared->free_tries, 2u);
 	stop();
+}
+
+/* ---- the chain ---- */
+
+/* The verifier's key may be set before the chain begins, also while the service runs. */
+Test(service, the_first_key_is_sealed_to_the_verifier)
+{
+	char sealed[100];
+	name(sealed, "chain.sealed");
+	start(0);
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	tmpdir_write(f.folder,
+		"audit: { checkpoint_interval = \"1min\"; verifier_key = "
+		"\"8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a\"; };\n",
+		"sekimori.conf");
+	cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+	stop();
+	cr_expect_eq(access(sealed, F_OK), 0);
+	cr_expect_eq(count_in_log("POLICY_CHANGED"), 1u);
+	cr_expect_eq(count_in_log("without a verifier's key"), 0u);
+}
+
+Test(service, a_run_continues_the_chain_of_the_one_before)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		start(0);
+		cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+		stop();
+	}
+	cr_expect_eq(count_in_log("\"n\":9,"), 1u);
+	cr_expect_eq(count_in_log("CHAIN_BROKEN"), 0u);
+	cr_expect_eq(count_in_log("\"bn\":1,"), 9u);
+	cr_expect_eq(count_in_log("without a verifier's key"), 1u, "said once");
 }
 
 /* ---- key and machine ---- */

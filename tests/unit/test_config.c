@@ -47,6 +47,8 @@ static void check_defaults(const struct skm_config *config)
 	cr_assert(config->mfa.substitute_days_max == 7);
 	cr_assert_str_eq(config->mfa.issuer, "Sekimori");
 	cr_assert(!config->mfa.has_escrow_key);
+	cr_assert(!config->audit.has_verifier_key);
+	cr_assert(config->audit.checkpoint_sec == 600);
 }
 
 Test(config, empty_files_take_the_defaults)
@@ -82,7 +84,8 @@ static const char whole[] =
 	"    { id = \"b\"; action = \"deny\"; reason = \"r\"; class = \"mass-storage\"; }\n"
 	"  );\n"
 	"};\n"
-	"audit: { segment_size = \"64K\"; };\n";
+	"audit: { segment_size = \"64K\"; checkpoint_interval = \"90s\"; verifier_key =\n"
+	"  \"00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF\"; };\n";
 
 Test(config, every_key_arrives)
 {
@@ -99,6 +102,9 @@ Test(config, every_key_arrives)
 	cr_assert(config->usb.write_deadline_ms == 250);
 	cr_assert(config->usb.receive_buffer_bytes == 134217728);
 	cr_assert(config->audit.segment_bytes == 65536);
+	cr_assert(config->audit.checkpoint_sec == 90);
+	cr_assert(config->audit.has_verifier_key && config->audit.verifier_key[1] == 0x11 &&
+		  config->audit.verifier_key[31] == 0xff);
 }
 
 Test(config, every_key_of_the_second_factor_arrives)
@@ -311,7 +317,19 @@ Test(config, the_examples_of_the_shipped_file_are_valid)
 		if (*at == '#' && at[1] != '\n' && at[1] != '\0' && (at[1] != ' ' || at[2] == ' '))
 			*at = ' ';
 	}
+	/* An example of a key would be a key that strangers can open: zeros are not taken. */
+	unsigned keys = 0;
+	for (char *at = text; (at = strstr(at, "_key = \"0000")) != NULL; at += strlen("_key = \""), keys++) {
+		struct skm_config *refused = NULL;
+		struct skm_config_error error;
+		cr_assert(skm_config_parse("", text, strlen(text), NOW, &refused, &error) ==
+			  SKM_CONFIG_INVALID);
+		at[strlen("_key = \"")] = '9';
+	}
+	cr_assert(keys == 2);
 	SKM_CLEANUP(skm_config_freep) struct skm_config *config = parsed(text);
+	cr_assert(config->audit.has_verifier_key && config->audit.verifier_key[0] == 0x90);
+	config->audit.has_verifier_key = false;
 	cr_assert_str_eq(config->terminal.number, "T-0123");
 	cr_assert(config->usb.rules.count == 3);
 	(void)snprintf(config->terminal.number, sizeof(config->terminal.number), "%s", "");

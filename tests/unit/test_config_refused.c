@@ -112,6 +112,15 @@ Test(refused, values_out_of_range)
 		{"audit: { segment_size = \"2G\"; };", 1, "audit.segment_size", "2G", "1G"},
 		{"audit: { segment_size = \"18446744073709551616\"; };", 1, "audit.segment_size", "18446744",
 			"1G"},
+		{"audit: { checkpoint_interval = \"59s\"; };", 1, "audit.checkpoint_interval", "59s", "1min"},
+		{"audit: { checkpoint_interval = \"61min\"; };", 1, "audit.checkpoint_interval", "61min",
+			"1h"},
+		{"audit: { checkpoint_interval = \"60500ms\"; };", 1, "audit.checkpoint_interval", "60500ms",
+			"whole seconds"},
+		{"audit: { verifier_key = \"00\"; };", 1, "audit.verifier_key", "00", "64 hex digits"},
+		{"audit: { verifier_key = "
+		 "\"0000000000000000000000000000000000000000000000000000000000000000\"; };",
+			1, "audit.verifier_key", "0000", "64 hex digits"},
 	};
 	check_all(cases, SKM_ARRAY_SIZE(cases));
 }

@@ -92,7 +92,8 @@ Test(record, one_line_in_full)
 		"\"interfaces\":[{\"id\":\"1:0\",\"class\":\"03:01:01\",\"kind\":\"keyboard\",\"allowed\":true},"
 		"{\"id\":\"1:1\",\"class\":\"08:06:50\",\"kind\":\"mass-storage\",\"allowed\":false}],"
 		"\"interfaces_omitted\":0},\"object\":null,\"detail\":null,"
-		"\"skm\":{\"stream\":\"agent\",\"n\":17,\"b\":\"0123456789abcdef0123456789abcdef\",\"mt\":4000000000,"
+		"\"skm\":{\"stream\":\"agent\",\"c\":\"00112233445566778899aabbccddeeff\",\"n\":17,"
+		"\"b\":\"0123456789abcdef0123456789abcdef\",\"bn\":3,\"mt\":4000000000,"
 		"\"p\":\"0000000000000000000000000000000000000000000000000000000000000001\"},"
 		"\"m\":\"00000000000000000000000000000002\"}\n";
 	cr_expect_eq(line_len, sizeof(expected) - 1);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Apart from agent.c because it is a life of its own: the disk may come late, fill up, or go away, while the
+ * gate does its work. */
+#include "agent_log.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "sekimori/log.h"
+
+#define RETRY_MS 5000u
+#define MSEC_PER_SEC UINT64_C(1000)
+
+struct skm_agent_log {
+	struct skm_agent_log_options options;
+	struct skm_stream *stream;
+	int mounts_fd;
+	struct skm_source *mounts, *retry, *checkpoint;
+	uint32_t checkpoint_sec;
+	bool was_failing;
+};
+
+static int on_retry(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	(void)user;
+	return 0; /* the round's end does the work */
+}
+
+static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct skm_agent_log *log = user;
+	skm_stream_checkpoint(log->stream, "time");
+	return 0;
+}
+
+/* /var may have been mounted just now, over the folder we write to. */
+static int on_mounts(struct skm_source *source, uint32_t events, void *user)
+{
+	(void)source;
+	(void)events;
+	struct skm_agent_log *log = user;
+	skm_stream_reopen(log->stream);
+	return 0;
+}
+
+static int open_mounts(struct skm_agent_log *log, struct skm_loop *loop)
+{
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/1/mountinfo", log->options.proc_root);
+	log->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (log->mounts_fd < 0)
+		return -errno;
+	int r = skm_loop_add_fd(loop, log->mounts_fd, EPOLLPRI | EPOLLERR, on_mounts, log, &log->mounts);
+	return r == -EPERM ? 0 : r; /* a test's plain file cannot be polled, and never changes */
+}
+
+static int open_stream(struct skm_agent_log *log, const struct skm_config *config)
+{
+	const struct skm_stream_chain_options chain = {.path = log->options.chain_path,
+		.verifier_key = config->audit.has_verifier_key ? config->audit.verifier_key : NULL,
+		.boot_id = log->options.boot_id};
+	int r = skm_stream_new(log->options.folder, config->audit.segment_bytes, &log->stream);
+	if (r < 0)
+		return r;
+	skm_stream_set_stamp(log->stream, log->options.stamp, log->options.user);
+	return skm_stream_set_chain(log->stream, &chain);
+}
+
+int skm_agent_log_new(struct skm_loop *loop, const struct skm_agent_log_options *options,
+	const struct skm_config *config, struct skm_agent_log **ret_log)
+{
+	struct skm_agent_log *log = malloc(sizeof(*log));
+	if (!log)
+		return -ENOMEM;
+	*log = (struct skm_agent_log){.options = *options, .mounts_fd = -1};
+	int r = open_stream(log, config);
+	if (r == 0)
+		r = open_mounts(log, loop);
+	if (r == 0)
+		r = skm_loop_add_timer(loop, CLOCK_MONOTONIC, on_retry, log, &log->retry);
+	/* Boot time: after a sleep it is due at once. */
+	if (r == 0)
+		r = skm_loop_add_timer(loop, CLOCK_BOOTTIME, on_checkpoint, log, &log->checkpoint);
+	if (r < 0) {
+		(void)skm_agent_log_free(log);
+		return r;
+	}
+	skm_agent_log_configure(log, config);
+	*ret_log = log;
+	return 0;
+}
+
+struct skm_agent_log *skm_agent_log_free(struct skm_agent_log *log)
+{
+	if (!log)
+		return NULL;
+	bool was_complete = log->checkpoint != NULL; /* else it has said nothing yet that would have an end */
+	log->checkpoint = skm_source_remove(log->checkpoint);
+	log->retry = skm_source_remove(log->retry);
+	log->mounts = skm_source_remove(log->mounts);
+	skm_fd_close(&log->mounts_fd);
+	if (was_complete)
+		skm_stream_checkpoint(log->stream, "stop");
+	log->stream = skm_stream_free(log->stream);
+	free(log);
+	return NULL;
+}
+
+void skm_agent_log_configure(struct skm_agent_log *log, const struct skm_config *config)
+{
+	if (!log)
+		return;
+	skm_stream_set_segment_bytes(log->stream, config->audit.segment_bytes);
+	skm_stream_set_verifier_key(
+		log->stream, config->audit.has_verifier_key ? config->audit.verifier_key : NULL);
+	/* Reloads that come more often than checkpoints must not put them off. */
+	if (config->audit.checkpoint_sec == log->checkpoint_sec)
+		return;
+	log->checkpoint_sec = config->audit.checkpoint_sec;
+	skm_timer_arm(
+		log->checkpoint, log->checkpoint_sec * MSEC_PER_SEC, log->checkpoint_sec * MSEC_PER_SEC);
+}
+
+void skm_agent_log_append(struct skm_agent_log *log, const struct skm_record *record)
+{
+	if (log)
+		skm_stream_append(log->stream, record);
+}
+
+int skm_agent_log_flush(struct skm_agent_log *log)
+{
+	return log ? skm_stream_flush(log->stream) : 0;
+}
+
+void skm_agent_log_end_round(struct skm_agent_log *log)
+{
+	struct skm_stream_state state;
+	if (!log)
+		return;
+	int r = skm_stream_flush(log->stream);
+	skm_stream_get_state(log->stream, &state);
+	bool is_failing = r < 0 || state.is_failing;
+	if (is_failing == log->was_failing)
+		return;
+	log->was_failing = is_failing;
+	skm_timer_arm(log->retry, is_failing ? RETRY_MS : 0, is_failing ? RETRY_MS : 0);
+	if (is_failing) {
+		skm_log(SKM_SEVERITY_ALERT,
+			"cannot store audit records in %s: %s; the gate stays closed, %" PRIu64
+			" wait in memory",
+			log->options.folder, state.error, state.pending);
+	} else {
+		skm_log(SKM_SEVERITY_NOTICE, "audit records are stored again in %s", log->options.folder);
+		log->options.on_resumed(log->options.user);
+	}
+}
+
+void skm_agent_log_get_state(const struct skm_agent_log *log, struct skm_stream_state *ret_state)
+{
+	if (log)
+		skm_stream_get_state(log->stream, ret_state);
+	else
+		*ret_state = (struct skm_stream_state){.is_failing = false};
+}
