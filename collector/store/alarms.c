@@ -22,6 +22,7 @@
 
 #define WAITING "mail"
 #define SENDING "mail.sending"
+#define BETWEEN_CHECKPOINTS_USEC (600 * SKM_USEC_PER_SEC)
 #define SEGMENT_BYTES (UINT64_C(64) << 20)
 #define BETWEEN_MAILS_USEC (60 * SKM_USEC_PER_SEC)
 #define AFTER_FAILURE_USEC (300 * SKM_USEC_PER_SEC)
@@ -34,7 +35,7 @@ struct skm_alarms {
 	struct skm_stream *stream;
 	char boot_id[SKM_BOOT_ID_BYTES];
 	pid_t child; /* 0 = none */
-	uint64_t child_since_usec, next_mail_usec;
+	uint64_t child_since_usec, next_mail_usec, next_checkpoint_usec;
 	bool has_told_failure;
 };
 
@@ -93,6 +94,15 @@ int skm_alarms_new(const struct skm_alarms_options *options, struct skm_alarms *
 		return r < 0 ? r : -ENOMEM;
 	}
 	skm_stream_set_stamp(alarms->stream, stamp, alarms);
+	struct skm_stream_chain_options chain = {.path = options->chain_path,
+		.verifier_key = options->verifier_key,
+		.boot_id = alarms->boot_id};
+	r = skm_stream_set_chain(alarms->stream, &chain);
+	if (r < 0) {
+		(void)skm_alarms_free(alarms);
+		return r;
+	}
+	alarms->next_checkpoint_usec = now(alarms).boottime_usec + BETWEEN_CHECKPOINTS_USEC;
 	*ret_alarms = alarms;
 	return 0;
 }
@@ -101,6 +111,8 @@ struct skm_alarms *skm_alarms_free(struct skm_alarms *alarms)
 {
 	if (!alarms)
 		return NULL;
+	if (alarms->stream)
+		skm_stream_checkpoint(alarms->stream, "stop");
 	(void)skm_stream_free(alarms->stream);
 	free(alarms->mail_to);
 	free(alarms->sendmail);
@@ -313,6 +325,12 @@ static void look_after_child(struct skm_alarms *alarms, uint64_t now_usec)
 void skm_alarms_tick(struct skm_alarms *alarms)
 {
 	uint64_t now_usec = now(alarms).boottime_usec;
+	if (now_usec >= alarms->next_checkpoint_usec) {
+		alarms->next_checkpoint_usec = now_usec + BETWEEN_CHECKPOINTS_USEC;
+		skm_stream_checkpoint(alarms->stream, "time");
+		(void)!skm_stream_flush(
+			alarms->stream); /* it waits in memory when it fails, and stderr has told */
+	}
 	if (alarms->child > 0)
 		look_after_child(alarms, now_usec);
 	if (!alarms->mail_to || alarms->child > 0 || now_usec < alarms->next_mail_usec)

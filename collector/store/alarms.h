@@ -10,10 +10,12 @@
 struct skm_alarms;
 
 struct skm_alarms_options {
-	int folderfd;		/* stays the caller's; holds the lines that wait: `mail` */
-	const char *log_folder; /* of the stream */
-	const char *mail_to;	/* NULL = no mail */
-	const char *sendmail;	/* "/usr/sbin/sendmail" */
+	int folderfd;		     /* stays the caller's; holds the lines that wait: `mail` */
+	const char *log_folder;	     /* of the stream */
+	const char *chain_path;	     /* of the state of its chain, chain_file.h */
+	const uint8_t *verifier_key; /* 32 bytes, to whom its first key is sealed; NULL: nobody */
+	const char *mail_to;	     /* NULL = no mail */
+	const char *sendmail;	     /* "/usr/sbin/sendmail" */
 	struct skm_clock clock;
 };
 /* Strings are copied. 0 or -errno. */

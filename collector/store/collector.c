@@ -459,16 +459,24 @@ static bool is_known(void *user, const uint8_t id[SKM_CHAIN_ID_BYTES], uint64_t 
 static int open_parts(struct skm_collector *collector)
 {
 	uint64_t cut = 0, aside_cut = 0;
-	char *log_folder = NULL;
-	if (asprintf(&log_folder, "%s/log", collector->options.folder) < 0)
+	SKM_CLEANUP(skm_free) char *log_folder = NULL;
+	SKM_CLEANUP(skm_free) char *chain_path = NULL;
+	if (asprintf(&log_folder, "%s/log", collector->options.folder) < 0) {
+		log_folder = NULL;
 		return -ENOMEM;
+	}
+	if (asprintf(&chain_path, "%s/chain", collector->options.folder) < 0) {
+		chain_path = NULL;
+		return -ENOMEM;
+	}
 	struct skm_alarms_options alarms = {.folderfd = collector->folderfd,
 		.log_folder = log_folder,
+		.chain_path = chain_path,
+		.verifier_key = collector->options.verifier_key,
 		.mail_to = collector->options.mail_to,
 		.sendmail = collector->options.sendmail,
 		.clock = collector->options.clock};
 	int r = skm_alarms_new(&alarms, &collector->alarms);
-	free(log_folder);
 	if (r == 0)
 		r = skm_print_index_new(collector->indexfd, &collector->index);
 	struct skm_ledger_options ledger = {is_known, on_notice, collector};

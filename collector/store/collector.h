@@ -7,6 +7,7 @@
  *   index/CHAIN                   print_index.h, a cache
  *   state                         snapshot.h, a cache
  *   log/00000001.jsonl            the store's own stream
+ *   chain                         where the chain of that stream stands (chain_file.h): a secret
  *   mail, mail.sending            alarms on their way
  *   lock, reserve
  */
@@ -23,6 +24,8 @@ struct skm_collector_options {
 	const char *folder;
 	const char *mail_to; /* NULL = none */
 	const char *sendmail;
+	const uint8_t
+		*verifier_key; /* 32 bytes: who may check the MACs of the store's own stream; NULL = nobody */
 	int64_t silent_after_sec; /* two heartbeat periods: 1200 */
 	struct skm_clock clock;
 	const struct skm_day_ops *ops;

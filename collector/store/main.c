@@ -30,27 +30,31 @@ struct arguments {
 	struct skm_table_options status;
 	enum skm_language language;
 	const char *log_path;
+	uint8_t verifier_key[SKM_CHAIN_PUBLIC_KEY_BYTES];
 	bool wants_status, wants_position;
 };
 
 static const char usage_en[] =
-	"usage: sekimori-store [--mail ADDRESS] [--silent-after 20min]   rsyslog (omprog) runs this\n"
+	"usage: sekimori-store [--mail ADDRESS] [--silent-after 20min] [--verifier-key HEX]\n"
+	"                                                                rsyslog (omprog) runs this\n"
 	"       sekimori-store --status [--json | --csv]                 what is known of each terminal\n"
 	"       sekimori-store --position                                how far the records may be loaded\n"
 	"       --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
-	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min]  rsyslog（omprog）が実行します\n"
+	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min] [--verifier-key HEX]\n"
+	"                                                                rsyslog（omprog）が実行します\n"
 	"        sekimori-store --status [--json | --csv]                端末ごとの収集状況\n"
 	"        sekimori-store --position                               取り込み可能な位置\n"
 	"        --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 
 static const struct option options[] = {{"folder", required_argument, NULL, 'f'},
 	{"mail", required_argument, NULL, 'm'}, {"sendmail", required_argument, NULL, 's'},
-	{"silent-after", required_argument, NULL, 'q'}, {"status", no_argument, NULL, 'S'},
-	{"position", no_argument, NULL, 'p'}, {"json", no_argument, NULL, 'j'},
-	{"csv", no_argument, NULL, 'c'}, {"terminals", required_argument, NULL, 't'},
-	{"log", required_argument, NULL, 'L'}, {"lang", required_argument, NULL, 'l'},
-	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	{"silent-after", required_argument, NULL, 'q'}, {"verifier-key", required_argument, NULL, 'k'},
+	{"status", no_argument, NULL, 'S'}, {"position", no_argument, NULL, 'p'},
+	{"json", no_argument, NULL, 'j'}, {"csv", no_argument, NULL, 'c'},
+	{"terminals", required_argument, NULL, 't'}, {"log", required_argument, NULL, 'L'},
+	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'}, {0}};
 
 static bool take_silence(const char *text, struct arguments *arguments)
 {
@@ -74,6 +78,17 @@ static bool take_address(const char *text, struct arguments *arguments)
 		}
 	}
 	arguments->collector.mail_to = text[0] ? text : NULL;
+	return true;
+}
+
+static bool take_key(const char *text, struct arguments *arguments)
+{
+	if (strlen(text) != 2 * sizeof(arguments->verifier_key) ||
+		skm_hex_parse(text, sizeof(arguments->verifier_key), arguments->verifier_key) < 0) {
+		(void)fprintf(stderr, "--verifier-key: allowed: 64 hex digits in small letters\n");
+		return false;
+	}
+	arguments->collector.verifier_key = arguments->verifier_key;
 	return true;
 }
 
@@ -107,6 +122,9 @@ static bool take_value(int option, struct arguments *arguments, int *ret_status)
 		break;
 	case 'q':
 		is_right = take_silence(optarg, arguments);
+		break;
+	case 'k':
+		is_right = take_key(optarg, arguments);
 		break;
 	case 'l':
 		is_right = take_language(optarg, arguments);

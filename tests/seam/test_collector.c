@@ -612,6 +612,36 @@ Test(collector, remembers_a_fork_over_a_kill)
 
 /* ---- telling ---- */
 
+/* The collector's own word is to be checked like anybody's: one chain over all its runs, with a checkpoint at
+ * each end. */
+Test(collector, its_own_stream_is_a_chain)
+{
+	struct skm_record_facts facts, before = {.sequence = 0};
+	unsigned stops = 0;
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 2);
+	pass(11 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	reopen();
+	expect_ok(5, 5);
+	collector = skm_collector_close(collector);
+	char *all = read_all("log"), *save = NULL;
+	for (char *line = strtok_r(all, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		cr_assert_eq(skm_record_facts_parse(line, strlen(line), &facts), 0, "%s", line);
+		cr_assert_str_eq(facts.stream, "store");
+		cr_assert_eq(facts.sequence, before.sequence + 1);
+		if (before.sequence > 0)
+			cr_assert_eq(memcmp(facts.previous_hash, before.hash, sizeof(before.hash)), 0);
+		stops += strcmp(facts.reason, "stop") == 0;
+		before = facts;
+	}
+	free(all);
+	cr_assert_eq(stops, 2);
+	cr_assert_str_eq(facts.reason, "stop", "the last word");
+	cr_assert_eq(count_in("log", "\"reason\":\"time\""), 1);
+	cr_assert_eq(count_in("log", "GAP 3..4: "), 1);
+}
+
 Test(collector, tells_silence_by_a_clock_that_does_not_jump)
 {
 	cr_assert_eq(open_store(), 0);
