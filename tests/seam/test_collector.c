@@ -392,6 +392,21 @@ Test(collector, survives_a_failure_of_any_call)
 	}
 }
 
+Test(collector, a_late_record_that_was_not_stored_comes_again)
+{
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 3);
+	expect_ok(6, 7);
+	disk.fails_at = disk.calls + 1;
+	disk.heals_at = disk.fails_at + 1;
+	cr_assert_str_neq(send_records(4, 5), "OK");
+	cr_assert_eq(skm_chain_entry_missing(entry()), 2);
+	expect_ok(4, 5);
+	cr_assert_eq(skm_chain_entry_missing(entry()), 0);
+	for (unsigned i = 1; i <= 7; i++)
+		cr_assert_eq(count_in("records", lines[i]), 1, "record %u", i);
+}
+
 Test(collector, a_failed_sync_begins_another_part)
 {
 	char path[TMPDIR_BYTES + 64];
