@@ -60,7 +60,10 @@ load() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     # What lies behind the store's saved state may still be taken back.
-    position=$("$store" --position --folder "$state") || fail 3 "収集状況を読めません" "cannot read the store's state"
+    local answer=0
+    position=$("$store" --position --folder "$state") || answer=$?
+    # 1: nothing has arrived yet.
+    ((answer <= 1)) || fail 3 "収集状況を読めません" "cannot read the store's state"
     read -r end until <<<"$position"
     [[ -z $rebuild ]] || sql <<<"drop schema if exists sekimori cascade;" || fail 3 "データベースに接続できません" "cannot use the database"
     sql -1 -f "$share/sql/schema.sql" >/dev/null || fail 3 "データベースを準備できません" "cannot prepare the database"

@@ -280,12 +280,19 @@ static void print_json(const struct table *table, FILE *file)
 	(void)fputs("\n]\n", file);
 }
 
-/* A cell that begins like a formula is one to a spreadsheet. */
+/* A cell that begins like a formula is one to a spreadsheet. A quote is doubled (RFC 4180); JSON's escape of
+ * it is taken back first. */
 static void put_csv_cell(const char *text, FILE *file)
 {
 	char cell[CELL_BYTES];
-	const char *cleaned = clean(text, cell);
-	(void)fprintf(file, "\"%s%s\",", strchr("=+-@", cleaned[0]) && cleaned[0] ? "'" : "", cleaned);
+	const char *at = clean(text, cell);
+	(void)fprintf(file, "\"%s", *at && strchr("=+-@", *at) ? "'" : "");
+	for (; *at; at++) {
+		if (at[0] == '\\' && (at[1] == '"' || at[1] == '\\'))
+			at++;
+		(void)fputs((char[]){*at, *at == '"' ? '"' : '\0', '\0'}, file);
+	}
+	(void)fputs("\",", file);
 }
 
 static void print_csv(const struct table *table, FILE *file)
