@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any line from omprog: taken apart, judged and put aside without reading or writing outside, and nothing that is
- * taken for a record can break the file of records into other lines. */
+/* Any line from omprog: taken apart, judged and put aside without reading or writing outside, and nothing
+ * that is taken for a record can break the file of records into other lines. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +10,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHECK(condition) \
-	do { \
+#define CHECK(condition)          \
+	do {                      \
 		if (!(condition)) \
-			abort(); \
+			abort();  \
 	} while (0)
 
 static void check_aside(const struct skm_wire *wire, const char *bytes, size_t len)
@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, size);
 	skm_wire_parse(line, size, &wire);
 	CHECK(wire.payload >= line && wire.payload + wire.payload_len <= line + size);
-	CHECK(memchr(wire.address, '\0', sizeof(wire.address)) && memchr(wire.terminal, '\0', sizeof(wire.terminal)));
+	CHECK(memchr(wire.address, '\0', sizeof(wire.address)) &&
+		memchr(wire.terminal, '\0', sizeof(wire.terminal)));
 	CHECK(wire.is_ours == (wire.terminal[0] != '\0') && wire.is_ours == (wire.stream[0] != '\0'));
 	while (skm_wire_next(&wire, &record, &len)) {
 		total += len + 1;
