@@ -70,6 +70,10 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(MFA_LOGIN_OFF, ALERT, "ログイン時の多要素認証の無効化",
 		"login made to ask for no second factor"),
 	EVENT(CLOCK_JUMP, WARNING, "時刻の大幅な変更を検知", "wall clock jumped"),
+	EVENT(COLLECTOR_START, INFO, "収集の開始", "collector started"),
+	EVENT(COLLECTOR_STOP, NOTICE, "収集の停止", "collector stopped"),
+	EVENT(COLLECTOR_ALARM, ALERT, "収集記録の異常", "collected records are not as they should be"),
+	EVENT(COLLECTOR_NOTICE, NOTICE, "収集状況の変化", "collection changed"),
 };
 
 static const char *const severities[SKM_SEVERITY_COUNT_] = {

@@ -58,6 +58,11 @@ enum skm_event {
 	/* --- told by sekimori-forward --- */
 	SKM_EVENT_FORWARD_CERTIFICATE, /* the certificate for the collector ends soon, or has ended */
 	SKM_EVENT_FORWARD_LOSS, /* records vanished before they were sent, or lines could not be sent */
+	/* --- stream "store", at the collector --- */
+	SKM_EVENT_COLLECTOR_START,
+	SKM_EVENT_COLLECTOR_STOP,
+	SKM_EVENT_COLLECTOR_ALARM,  /* a terminal's records are not as they should be; detail says what */
+	SKM_EVENT_COLLECTOR_NOTICE, /* a terminal begins, is heard again, or is complete again */
 	SKM_EVENT_COUNT_,
 };
 

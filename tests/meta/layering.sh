@@ -55,7 +55,8 @@ agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c 
 lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c
 lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
-pam_module/authd/verify.c pam_module/authd/verify_diagnose.c'
+pam_module/authd/verify.c pam_module/authd/verify_diagnose.c
+collector/store/wire.c collector/store/record_facts.c collector/store/ledger.c collector/store/gap_list.c collector/store/aside.c'
 for file in $pure; do
     if [ ! -e "$file" ]; then
         fail "$file is gone: mend this rule"
@@ -66,8 +67,8 @@ for file in $pure; do
     fi
 done
 
-# The command and lib/ know nothing of the daemon, and the two daemons know nothing of each other.
-for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] pam_module/*/*.[ch] include/sekimori/*.h; do
+# The command and lib/ know nothing of the daemons, and the daemons and the collector know nothing of each other.
+for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] pam_module/*/*.[ch] collector/*/*.[ch] include/sekimori/*.h; do
     for header in $(sed -n 's/^#include "\([^"]*\)"/\1/p' "$file"); do
         case $header in
             sekimori/*) ;;
@@ -87,6 +88,12 @@ for file in agent/daemon/*.c; do
     case $file in
         agent/daemon/agent.c | agent/daemon/main.c) ;;
         *) if grep -qE '^#include "agent\.h"' "$file"; then fail "$file looks upward to agent.h"; fi ;;
+    esac
+done
+for file in collector/store/*.c; do
+    case $file in
+        */collector.c | */main.c) ;;
+        *) if grep -qE '^#include "collector\.h"' "$file"; then fail "$file looks upward to collector.h"; fi ;;
     esac
 done
 exit $status
