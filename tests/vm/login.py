@@ -298,8 +298,9 @@ class Gdm(Greeter):
     what PAM answered is read from GDM's debug messages in the journal; that the field takes keys, from the screen."""
 
     def log(self) -> str:
-        return self.t.check("journalctl --boot --no-pager --output=cat _COMM=gdm-session-wor | grep -a "
-                            "'GdmSessionWorker: \\(authenticating\\|received pam\\|authentication returned\\|state AUTH\\)' || true")
+        lines = self.t.check("journalctl --boot --no-pager --output=cat _COMM=gdm-session-wor | grep -aE "
+                             "'GdmSessionWorker: (authenticating|received pam|authentication returned|state AUTH)' || true")
+        return lines.encode()[self._read:].decode()
 
     def wait_field(self, seconds: float = GNOME_SECONDS) -> None:
         """Until an empty field has the keyboard: only then it has a text cursor, which does not blink here."""
