@@ -320,11 +320,14 @@ class Gdm(Greeter):
         return text
 
     def answer(self, text: str) -> str:
-        """Types an answer and waits for what follows: the text of another question, the PAM error, or "Success"."""
+        """Types an answer and waits for what follows: the text of another question, "refused: " and why, or "Success"."""
         self.t.vm.type_text(text + "\n")
-        match = self.wait_log(r"type [12] with payload '([^\n]*)'|authentication returned ([^\n]*)|state AUTHENTICATED", GNOME_SECONDS)
+        match = self.wait_log(r"type [12] with payload '([^\n]*)'|state AUTHENTICATED|"
+                              r"(?:type 3 with payload '([^\n]*)'\n)?[^\n]*authentication returned \d+", GNOME_SECONDS)
+        if "authentication returned" in match.group():
+            return f"refused: {match.group(2) or ''}"
         if match.group(1) is None:
-            return match.group(2) or "Success"
+            return "Success"
         self.wait_field()
         return match.group(1)
 
