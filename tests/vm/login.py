@@ -342,7 +342,8 @@ class Gdm(Greeter):
 
     def session(self, user: str = "taro") -> str:
         """The number of the person's session on the seat."""
-        return self.t.check(f"loginctl list-sessions --no-legend | awk '$3 == \"{user}\" && $4 == \"seat0\" {{ print $1 }}'").strip()
+        return self.t.check("loginctl list-sessions --no-legend | "
+                            f"awk '$3 == \"{user}\" && $4 == \"seat0\" {{ print $1 }}'").strip()
 
     def lock(self, user: str = "taro") -> str:
         """Locks the screen, wakes it up with a key, and waits for the first question; returns its text."""
@@ -355,7 +356,8 @@ class Gdm(Greeter):
 
 
 def has_text_cursor(picture: bytes) -> bool:
-    """Is there a text cursor of gnome-shell in the middle of the screen: white, two pixels wide? No letter has such a stroke."""
+    """Is there a text cursor of gnome-shell in the middle of the screen: white, two pixels wide? No letter has such a
+    stroke."""
     white = b"\xff" * CURSOR_HEIGHT
     top, bottom = 400, len(picture) // (3 * SCREEN_WIDTH) - 150
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second factor on Debian 13: GDM's login screen and the screen lock of gnome-shell, and the other doors of that release."""
+"""The second factor on Debian 13: GDM's login screen, the screen lock of gnome-shell, and the other doors of that release."""
 from __future__ import annotations
 
 import login
@@ -16,7 +16,8 @@ systemctl daemon-reload
 SETUP = Setup("gnome", image="gnome", memory_mb=3072, prepare=login.KEYRING + login.ENROLLED + GETTY_IN_ASCII)
 
 PASSWORD, CODE = "パスワード", "確認コード"
-WRONG, SAME = "refused: 確認コードが違います。", "refused: この画面では確認コードを入力できません。"
+WRONG = "refused: 確認コードが違います。"
+SAME = "refused: この画面では確認コードを入力できません。"
 
 
 def records(t: Terminal, event: str) -> int:
