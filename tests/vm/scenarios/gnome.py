@@ -60,7 +60,8 @@ def test_gdm(t: Terminal) -> None:
 
 
 def test_console(t: Terminal) -> None:
-    """Debian 13 has util-linux's login."""
+    """Debian 13 has util-linux's login. Without GDM, which brings its own console to the front whenever it starts again."""
+    t.check("systemctl stop gdm.service")
     phone, console = taros_phone(t), Console(t, 3).show()
     text = console.login("taro", ["taro", phone.wrong(t)])
     assert "Login incorrect" in text, text
