@@ -11,7 +11,8 @@ ten seconds here and ten minutes on the emulated processor. (VM.install_deb() is
 
 The file names carry a hash of everything that goes into the build, so a changed package list or recipe builds a new
 disk and an old one is never used by mistake. Run as a program it builds the disk, if needed, and prints the paths.
-    image.py [--kind base|desktop] [PACKAGE.deb]
+    image.py [--kind base|desktop|gnome] [PACKAGE.deb]
+    image.py --root trixie NAME...      instead: an archive of a small system with these packages, to build in
 """
 from __future__ import annotations
 
@@ -25,28 +26,36 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 # One line for each reason why a package is there.
-BASE_PACKAGES = """
+SYSTEM_PACKAGES = """
     linux-image-amd64 initramfs-tools kmod zstd
     systemd systemd-sysv libpam-systemd udev dbus
     qemu-guest-agent
     cryptsetup cryptsetup-initramfs
-    libudev1 libconfig9 libsodium23 libjansson4 libnettle8 libqrencode4
+    libudev1 libsodium23 libjansson4 libqrencode4
     login passwd sudo openssh-server openssh-client
     procps psmisc jq acl usbutils sg3-utils fdisk dosfstools e2fsprogs attr
     python3
-    usbguard libpam-google-authenticator libpam-oath oathtool pamtester
+    oathtool
 """.split()
-# udev, kmod ... libqrencode4: what the product's package depends on: it is installed without a network.
+# udev, kmod ... libqrencode4: what the product's package depends on: it is installed without a network. See also SONAMES.
 # login ... openssh-client:    the doors that the second factor guards.
 # procps ... attr:             what scenarios look at the terminal with.
 # python3:                     runs the helpers in guest/. python3-minimal has neither json nor ctypes.
-# usbguard ... pamtester:      the comparisons; USBGuard's services are masked, no PAM stack names the modules.
+# oathtool:                    the app of the person for whom the second factor is switched on.
+
+# The same, where the releases name them differently: a package that was built on one does not install on the other.
+SONAMES = {"bookworm": ["libconfig9", "libnettle8"], "trixie": ["libconfig11", "libnettle8t64"]}
+
+# USBGuard's services are masked, no PAM stack names the modules.
+COMPARED_PACKAGES = "usbguard libpam-google-authenticator libpam-oath pamtester".split()
+
+BASE_PACKAGES = SYSTEM_PACKAGES + SONAMES["bookworm"] + COMPARED_PACKAGES
 
 DESKTOP_PACKAGES = """
     xserver-xorg-core xserver-xorg-input-libinput xinit x11-xserver-utils xterm openbox
@@ -61,6 +70,14 @@ DESKTOP_PACKAGES = """
 # i3lock, xsecurelock:         screen lockers that run as the user.
 # polkitd, pkexec:             with its text agent.
 # fonts-vlgothic, locales:     the small Japanese font, and a greeter that speaks Japanese, as in a town hall.
+
+# Debian 13, where GNOME has the login screen and the screen lock (and login, polkit are others than in Debian 12).
+GNOME_PACKAGES = SYSTEM_PACKAGES + SONAMES["trixie"] + """
+    gdm3 gnome-shell gnome-session dbus-user-session
+    gnome-keyring libpam-gnome-keyring libsecret-tools
+    polkitd pkexec
+    fonts-vlgothic locales
+""".split()
 
 # Runs in the new root folder ($1). Whatever would cost boot time and no test needs is switched off.
 BASE_SETUP = r"""
@@ -105,6 +122,43 @@ Section "ServerFlags"
     Option "OffTime" "0"
 EndSection
 EOF
+"""
+# Whatever moves, fades or indexes is switched off: each picture is drawn by an emulated processor.
+GNOME_SETUP = r"""
+printf 'ja_JP.UTF-8 UTF-8\n' > "$root/etc/locale.gen"
+chroot "$root" locale-gen
+printf 'LANG=ja_JP.UTF-8\n' > "$root/etc/default/locale"
+mkdir -p "$root/etc/dconf/profile" "$root/etc/dconf/db/local.d"
+printf 'user-db:user\nsystem-db:local\n' > "$root/etc/dconf/profile/user"
+cat > "$root/etc/dconf/db/local.d/50-rig" <<'EOF'
+[org/gnome/desktop/interface]
+enable-animations=false
+cursor-blink=false
+[org/gnome/desktop/background]
+picture-uri=''
+picture-uri-dark=''
+picture-options='none'
+[org/gnome/desktop/session]
+idle-delay=uint32 0
+[org/gnome/settings-daemon/plugins/power]
+sleep-inactive-ac-type='nothing'
+EOF
+chroot "$root" dconf update
+cat >> "$root/etc/gdm3/greeter.dconf-defaults" <<'EOF'
+[org/gnome/desktop/interface]
+enable-animations=false
+cursor-blink=false
+[org/gnome/desktop/session]
+idle-delay=uint32 0
+[org/gnome/settings-daemon/plugins/power]
+sleep-inactive-ac-type='nothing'
+[org/gnome/login-screen]
+disable-user-list=true
+EOF
+printf '[daemon]\n[debug]\nEnable=true\n' > "$root/etc/gdm3/daemon.conf"
+# QEMU 7.2 faults where AVX2's gather instructions would not: the software renderer must do without.
+printf 'GALLIUM_OVERRIDE_CPU_CAPS=sse4.1\nLP_NATIVE_VECTOR_WIDTH=128\n' >> "$root/etc/environment"
+chroot "$root" systemctl --quiet --global mask localsearch-3.service
 """
 LAST_SETUP = r"""
 rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
@@ -152,6 +206,7 @@ class Kind:
 KINDS = {kind.name: kind for kind in (
     Kind("base", tuple(BASE_PACKAGES), BASE_SETUP + LAST_SETUP),
     Kind("desktop", tuple(BASE_PACKAGES + DESKTOP_PACKAGES), BASE_SETUP + DESKTOP_SETUP + LAST_SETUP),
+    Kind("gnome", tuple(GNOME_PACKAGES), BASE_SETUP + GNOME_SETUP + LAST_SETUP, "trixie", "6G"),
 )}
 
 
@@ -327,13 +382,33 @@ def ensure_image(deb: Path | None = None, kind_name: str = "base") -> Image:
     return image
 
 
+def ensure_root(suite: str, packages: Iterable[str]) -> Path:
+    """Returns an archive of a release's smallest system with these packages: what is built for that release is built
+    there, because its libraries have other names."""
+    kind = Kind("build", tuple(packages), "", suite)
+    cache = cache_dir()
+    root_tar = cache / f"{suite}-{kind.name}-{kind.key}.tar"
+    with _lock(cache / "building.lock"):
+        if not root_tar.exists():
+            with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
+                os.chmod(work, 0o755)
+                _fetch_root(kind, Path(work), root_tar)
+    return root_tar
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Builds the disk of a test terminal, if needed, and prints the paths.")
-    parser.add_argument("deb", nargs="?", type=Path, metavar="PACKAGE.deb")
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="a .deb to install; with --root, names of packages")
     parser.add_argument("--kind", choices=KINDS, default="base")
+    parser.add_argument("--root", metavar="SUITE", help="instead: an archive of that release, to build in")
     options = parser.parse_args()
+    if not options.root and len(options.packages) > 1:
+        parser.error("one .deb at most")
     try:
-        image = ensure_image(options.deb, options.kind)
+        if options.root:
+            print(ensure_root(options.root, options.packages))
+            return 0
+        image = ensure_image(Path(options.packages[0]) if options.packages else None, options.kind)
     except (ImageError, OSError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

@@ -240,7 +240,7 @@ class Greeter:
         def find() -> re.Match[str] | None:
             return re.search(pattern, self.log())
         try:
-            match = wait_for(find, f"{pattern!r} in LightDM's log", seconds)
+            match = wait_for(find, f"{pattern!r} in the log of the login screen", seconds)
         except Timeout as error:
             raise Timeout(f"{error}\n" + "\n".join(self.log().splitlines()[-25:])) from error
         self._read += len(self.log()[:match.end()].encode())
@@ -286,6 +286,91 @@ class Greeter:
     def wait_session(self, user: str = "taro") -> None:
         wait_for(lambda: self.t.run(f"loginctl list-sessions --no-legend | grep -w {user} | grep -w seat0")[0] == 0,
                  f"{user}'s session on the seat", SECONDS)
+
+
+GNOME_SECONDS = 600.0               # a session stands 40 s after the right code on an idle machine
+SCREEN_WIDTH = 1280                 # of QEMU's standard VGA with Debian 13's driver
+CURSOR_HEIGHT = 15
+
+
+class Gdm(Greeter):
+    """GDM on Debian 13: gnome-shell's login screen, and the screen lock of a session, which asks GDM as well. What is asked and
+    what PAM answered is read from GDM's debug messages in the journal; that the field takes keys, from the screen."""
+
+    def log(self) -> str:
+        lines = self.t.check("journalctl --boot --no-pager --output=cat _COMM=gdm-session-wor | grep -aE "
+                             "'GdmSessionWorker: (authenticating|received pam|authentication returned|state AUTH)' || true")
+        return lines.encode()[self._read:].decode()
+
+    def wait_field(self, seconds: float = GNOME_SECONDS) -> None:
+        """Until an empty field has the keyboard: only then it has a text cursor, which does not blink here."""
+        wait_for(lambda: has_text_cursor(self.t.vm.picture()), "a field that takes keys", seconds)
+
+    def wait_shown(self) -> None:
+        self.wait_field()
+
+    def begin(self, user: str) -> str:
+        """Types the name and waits for the first question; returns its text."""
+        self.t.vm.type_text(user + "\n")
+        return self.wait_again(user)
+
+    def wait_again(self, user: str) -> str:
+        text = self.wait_log(rf"authenticating user {user}\n(?s:.*?)type [12] with payload '([^\n]*)'", GNOME_SECONDS).group(1)
+        self.wait_field()
+        return text
+
+    def answer(self, text: str) -> str:
+        """Types an answer and waits for what follows: the text of another question, "refused: " and why, or "Success"."""
+        self.t.vm.type_text(text + "\n")
+        match = self.wait_log(r"type [12] with payload '([^\n]*)'|state AUTHENTICATED|"
+                              r"(?:type 3 with payload '([^\n]*)'\n)?[^\n]*authentication returned \d+", GNOME_SECONDS)
+        if "authentication returned" in match.group():
+            return f"refused: {match.group(2) or ''}"
+        if match.group(1) is None:
+            return "Success"
+        self.wait_field()
+        return match.group(1)
+
+    def wait_session(self, user: str = "taro") -> None:
+        """Until the session has registered itself: then GDM ends the greeter."""
+        super().wait_session(user)
+        wait_for(lambda: self.t.run("loginctl list-sessions --no-legend | grep -w greeter")[0] != 0, "the greeter to end",
+                 GNOME_SECONDS)
+
+    def is_locked(self, user: str = "taro") -> bool:
+        return self.t.check(f"loginctl show-session --value -p LockedHint {self.session(user)}").strip() == "yes"
+
+    def session(self, user: str = "taro") -> str:
+        """The number of the person's session on the seat."""
+        return self.t.check("loginctl list-sessions --no-legend | "
+                            f"awk '$3 == \"{user}\" && $4 == \"seat0\" {{ print $1 }}'").strip()
+
+    def lock(self, user: str = "taro") -> str:
+        """Locks the screen, wakes it up with a key, and waits for the first question; returns its text."""
+        def locked() -> bool:
+            self.t.check(f"loginctl lock-session {self.session(user)}")       # a signal: lost while the shell starts
+            return self.is_locked(user)
+        wait_for(locked, "the screen to be locked", GNOME_SECONDS)
+        self.t.vm.press("ret")
+        return self.wait_again(user)
+
+
+def has_text_cursor(picture: bytes) -> bool:
+    """Is there a text cursor of gnome-shell in the middle of the screen: white, two pixels wide? No letter has such a
+    stroke."""
+    white = b"\xff" * CURSOR_HEIGHT
+    top, bottom = 400, len(picture) // (3 * SCREEN_WIDTH) - 150
+
+    def column(x: int) -> bytes:
+        darkest = bytes(map(min, *(picture[3 * (top * SCREEN_WIDTH + x) + colour:3 * bottom * SCREEN_WIDTH:3 * SCREEN_WIDTH]
+                                   for colour in range(3))))
+        return darkest.translate(NEARLY_WHITE)
+    columns = [column(x) for x in range(400, 880)]
+    return any(place >= 0 and place == right.find(white) for left, right in zip(columns, columns[1:])
+               for place in [left.find(white)])
+
+
+NEARLY_WHITE = bytes(240) + b"\xff" * 16
 
 
 CURSOR_BYTES = 600                  # of a picture: more than a text cursor that blinks

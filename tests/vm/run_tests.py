@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs scenarios on virtual terminals.
 
-    run_tests.py --deb FILE [--only PATTERN] [--list] [--logs DIR] [scenario.py ...]
+    run_tests.py --deb FILE [--deb-trixie FILE] [--only PATTERN] [--list] [--logs DIR] [scenario.py ...]
 
 A scenario is a function test_*(t) in scenarios/*.py; t is a terminal.Terminal, fresh from a snapshot. The module may
 say which terminal it needs with SETUP = terminal.Setup(...); without it, Sekimori is installed. Scenarios with an equal
@@ -26,8 +26,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from image import ImageError, ensure_image      # noqa: E402
-from terminal import AGENT, Setup, Terminal     # noqa: E402
+from image import KINDS, ImageError, ensure_image       # noqa: E402
+from terminal import AGENT, Setup, Terminal             # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def matches(name: str, pattern: str | None) -> bool:
 class Runner:
     """Runs scenarios group by group and keeps the count."""
 
-    def __init__(self, deb: Path | None, logs: Path) -> None:
-        self.deb, self.logs = deb, logs
+    def __init__(self, debs: dict[str, Path], logs: Path) -> None:
+        self.debs, self.logs = debs, logs           # the package for each release
         self.passed = self.failed = 0
 
     def run_all(self, scenarios: list[Scenario]) -> None:
@@ -69,11 +69,12 @@ class Runner:
     def run_group(self, setup: Setup, scenarios: list[Scenario]) -> None:
         """Boots one terminal for the group, and another one should a scenario leave it beyond restoring."""
         left = list(scenarios)
+        deb = self.debs.get(KINDS[setup.image].suite)
         while left:
             began = time.monotonic()
             with ExitStack() as stack:
                 try:
-                    terminal = stack.enter_context(Terminal.running(setup, self.deb, self.logs / setup.name))
+                    terminal = stack.enter_context(Terminal.running(setup, deb, self.logs / setup.name))
                 except Exception as error:
                     self.report_failure(f"{setup.name}: the terminal did not get ready", began, error, "")
                     self.failed += len(left) - 1
@@ -119,6 +120,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs scenarios on virtual terminals.")
     parser.add_argument("files", nargs="*", type=Path, help="scenario files (default: all of scenarios/)")
     parser.add_argument("--deb", type=Path, help="the package to test")
+    parser.add_argument("--deb-trixie", type=Path, help="the same for terminals with Debian 13 (default: trixie/ beside it)")
     parser.add_argument("--only", metavar="PATTERN", help="only scenarios whose name contains or fits PATTERN")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--logs", type=Path, default=HERE.parents[1] / "out" / "vm",
@@ -145,7 +147,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ImageError as error:
         print(f"cannot run: {error}", file=sys.stderr)
         return 3
-    runner = Runner(options.deb.resolve() if options.deb else None, options.logs.resolve())
+    debs = {}
+    if options.deb:
+        trixie = options.deb_trixie or options.deb.parent / "trixie" / options.deb.name
+        debs = {"bookworm": options.deb.resolve(), "trixie": trixie.resolve()}
+    runner = Runner(debs, options.logs.resolve())
     runner.run_all(scenarios)
     print(f"{runner.passed} passed, {runner.failed} failed")
     return 1 if runner.failed else 0
