@@ -36,8 +36,8 @@ static const struct {
 	[SKM_AUTH_TEXT_NOT_A_CODE] = {"確認コードの形式が違います。表示された数字を入力してください。",
 		"That is not a verification code. Enter the digits that are shown."},
 	[SKM_AUTH_TEXT_SAME_ANSWER] =
-		{"この画面では確認コードを入力できません。情報システム課に連絡してください。",
-			"This screen cannot ask for the code. Call the IT section."},
+		{"パスワードではなく、確認コードを入力してください。入力欄が1つなら情報システム課に連絡してください。",
+			"Enter the code, not the password. If there is one field only, call the IT section."},
 	[SKM_AUTH_TEXT_DAMAGED] = {"多要素認証の記録を読めません。情報システム課に連絡してください。",
 		"The MFA record cannot be read. Call the IT section."},
 	[SKM_AUTH_TEXT_UNAVAILABLE] = {"確認サービスが応答しません。情報システム課に連絡してください。",

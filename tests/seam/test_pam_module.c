@@ -208,7 +208,7 @@ Test(pam_module, an_application_that_answers_with_the_password_is_not_counted)
 	scene.answers[0] = "secret";
 	expect(PAM_AUTH_ERR,
 		"[ask] Password: \n" JA_PROMPT
-		"[error] この画面では確認コードを入力できません。情報システム課に連絡してください。\n",
+		"[error] パスワードではなく、確認コードを入力してください。入力欄が1つなら情報システム課に連絡してください。\n",
 		0);
 }
 
@@ -221,7 +221,7 @@ Test(pam_module, sshd_s_placeholder_is_not_counted)
 		scene.answers[0] = answers[i];
 		expect(PAM_AUTH_ERR,
 			JA_PROMPT
-			"[error] この画面では確認コードを入力できません。情報システム課に連絡してください。\n",
+			"[error] パスワードではなく、確認コードを入力してください。入力欄が1つなら情報システム課に連絡してください。\n",
 			0);
 	}
 }

@@ -17,7 +17,7 @@ SETUP = Setup("gnome", image="gnome", memory_mb=3072, prepare=login.KEYRING + lo
 
 PASSWORD, CODE = "パスワード", "確認コード"
 WRONG = "refused: 確認コードが違います。"
-SAME = "refused: この画面では確認コードを入力できません。"
+SAME = "refused: パスワードではなく、確認コードを入力してください。"
 
 
 def records(t: Terminal, event: str) -> int:
