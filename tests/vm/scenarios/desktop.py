@@ -29,7 +29,7 @@ def test_lightdm(t: Terminal) -> None:
     greeter.wait_again("taro")
     t.vm.screenshot(t.vm.log_dir / "login-refused.png")
     # what comes behind the code in the stack, and knows the password by now
-    assert t.run("journalctl --no-pager | grep 'gkr-pam.*password'")[0] != 0, "the keyring was offered the password"
+    assert t.run("journalctl --no-pager -t lightdm | grep 'gkr-pam: stashed password'")[0] != 0, "the keyring was offered the password"
     told_of_the_code = t.vm.picture()
     assert greeter.answer("taro") == "asked"
     assert greeter.answer("taro") != "Success", "the password was taken for a code"
