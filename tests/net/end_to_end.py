@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything together, with nothing imitated between the record and the verdict: lib/stream writes, sekimori-forward
+sends with the bundle that "sekimori-collector add-terminal" made, a real rsyslogd and sekimori-store take it in,
+sekimori-verify judges what arrived. The terminal and the collector are killed three times each; then somebody changes
+a byte.
+
+usage: end_to_end.py SOURCE_DIR BUILD_DIR"""
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import DEADLINE_SEC, Collector, wait_for  # noqa: E402
+
+STREAMS = {"agent": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) * 9 // 10,
+           "auth": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) // 10}
+EDIT, FORGE, TRUNCATED = 19, 20, 15  # sekimori-verify(1)
+
+
+class Terminal:
+    """The writers of both streams and the forwarder."""
+
+    def __init__(self, folder, build, bundle, number, verifier_key):
+        self.folder, self.build, self.number, self.verifier_key = folder, build, number, verifier_key
+        self.processes = []
+        for name in ("log/agent", "log/auth", "chain", "state", "forward"):
+            os.makedirs(folder + "/" + name)
+        # What add-terminal says that is to be done, in this folder instead of /etc/sekimori.
+        subprocess.run(["tar", "-C", folder + "/forward", "-xf", bundle, "ca.pem", "terminal.pem", "terminal.key"], check=True)
+        lines = subprocess.run(["tar", "-xOf", bundle, "forward.conf"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        where = "".join('  %s = "%s/forward/%s";\n' % (key, folder, file) for key, file in
+                        (("ca", "ca.pem"), ("cert", "terminal.pem"), ("key", "terminal.key")))
+        haste = '  start_jitter = "0s"; retry_first = "100ms"; retry_max = "1s";\n'
+        with open(folder + "/sekimori.conf", "w") as file:
+            file.write('terminal: { number = "%s"; };\n' % number)
+            file.write(lines.replace("forward: {\n", "forward: {\n" + where + haste))
+        os.chmod(folder + "/sekimori.conf", 0o600)
+
+    def start(self, part):
+        """Goes on until `part` (0..1) of the records is written."""
+        self.writers = [
+            subprocess.Popen(
+                [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s" % (self.folder, stream),
+                 stream, self.number, self.verifier_key, str(int(count * part))],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for stream, count in STREAMS.items()]
+        with open(self.folder + "/journal", "ab") as journal:
+            self.forwarder = subprocess.Popen(
+                [self.build + "/agent/sekimori-forward", "--config", "sekimori.conf", "--log", "log", "--state", "state",
+                 "--control", "control"], cwd=self.folder, stderr=journal)
+        self.processes += [*self.writers, self.forwarder]
+
+    def kill(self):
+        """Whatever each of them is doing."""
+        for process in (*self.writers, self.forwarder):
+            process.kill()
+            assert process.wait() == -signal.SIGKILL, "it ended by itself: %d" % process.returncode
+
+    def finish(self):
+        """All is written, then an orderly stop of the writers."""
+        for writer in self.writers:
+            assert writer.stdout.readline(), "a writer ended early"
+            writer.stdin.close()
+            assert writer.wait(DEADLINE_SEC) == 0
+
+    def segments(self, stream):
+        return sorted(glob.glob("%s/log/%s/*.jsonl" % (self.folder, stream)))
+
+    def lines(self, stream):
+        found = []
+        for path in self.segments(stream):
+            with open(path, "rb") as file:
+                found += file.read().split(b"\n")[:-1]
+        return found
+
+    def sealed(self):
+        return [word for path in sorted(glob.glob(self.folder + "/chain/*.sealed")) for word in ("--sealed", path)]
+
+
+class Scene:
+    def __init__(self, folder, build):
+        self.folder, self.build = folder, build
+        self.verify_program = build + "/collector/verify/sekimori-verify"
+        self.collector = Collector(folder + "/collector", build)
+        self.collector.environment["SEKIMORI_VERIFY"] = self.verify_program
+        self.key = folder + "/verifier.key"
+        public = json.loads(self.run(0, self.verify_program, "--json", "--new-key", self.key).stdout)["public_key"]
+        bundle = folder + "/bundle.tar"
+        self.collector.command("add-terminal", "PC-042", "--out", bundle)
+        self.terminal = Terminal(folder + "/terminal", build, bundle, "PC-042", public)
+
+    @staticmethod
+    def run(expect, *words):
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL="C"))
+        assert done.returncode == expect, "%s: exit %d, not %d\n%s%s" % (words, done.returncode, expect, done.stdout, done.stderr)
+        return done
+
+    def keys(self):
+        return ["--key", self.key, *self.terminal.sealed()]
+
+    def verify_collected(self, expect, *words):
+        """As the administrator of the collector asks."""
+        return json.loads(self.collector.command("verify", "--json", *words, expect=expect).stdout)
+
+    def bytes_stored(self):
+        return sum(os.path.getsize(path) for path in glob.glob(self.collector.state + "/records/*"))
+
+    def by_chain(self):
+        """The stream of each line is its own word, at its end."""
+        streams = {stream: [] for stream in STREAMS}
+        for line in self.collector.stored():
+            streams[json.loads(line)["skm"]["stream"]].append(line)
+        return streams
+
+
+def kills(scene):
+    """Terminal and collector by turns, three times each, while records are written and sent."""
+    terminal, collector = scene.terminal, scene.collector
+    collector.start()
+    for part in (1, 2, 3):
+        terminal.start(part / 3)
+        for victim in (terminal, collector):
+            before = scene.bytes_stored()
+            wait_for("something more to arrive", lambda: scene.bytes_stored() > before)
+            victim.kill()
+            if victim is collector:
+                collector.start()
+            else:
+                terminal.start(part / 3)
+        if part < 3:
+            terminal.kill()
+    terminal.finish()
+
+
+def arrived(scene):
+    terminal = scene.terminal
+    wanted = {stream: terminal.lines(stream) for stream in STREAMS}
+    total = sum(map(len, wanted.values()))
+    wait_for("all records", lambda: len(scene.collector.stored()) >= total, 120)
+    terminal.forwarder.terminate()
+    assert terminal.forwarder.wait(DEADLINE_SEC) == 0, "the forwarder's end"
+    scene.collector.stop()
+    found = scene.by_chain()
+    for stream, lines in wanted.items():
+        assert len(lines) >= STREAMS[stream]
+        assert len(set(lines)) == len(lines)
+        assert found[stream] == lines, "%s: %d stored, %d written; lost, twice, changed or out of order" % (
+            stream, len(found[stream]), len(lines))
+    aside = scene.collector.stored("aside")
+    assert aside == [], aside[:3]
+    rows = {row["stream"]: row for row in json.loads(scene.collector.command("status", "--json").stdout)}
+    assert sorted(rows) == sorted(wanted), rows
+    for stream, lines in wanted.items():
+        row = rows[stream]
+        assert (row["terminal"], row["complete_to"], row["last"]) == ("PC-042", len(lines), len(lines)), row
+        assert (row["missing"], row["forks"], row["edits"], row["lost_at_terminal"]) == (0, 0, 0, 0), row
+        assert row["state"] in ("ok", "off") and row["certificate_days"] > 800, row
+    print("terminal and collector killed three times each: %d records in %d segments, 0 lost, 0 twice, 0 reordered; %d came twice"
+          " and were dropped" % (total, sum(len(terminal.segments(stream)) for stream in STREAMS),
+                                 sum(row["duplicates"] for row in rows.values())))
+    return wanted
+
+
+def proved(scene, wanted):
+    """At the terminal and at the collector, by the same program."""
+    day_files = scene.collector.files()
+    for words in (["--mixed", *scene.keys(), *day_files], [*scene.keys(), scene.terminal.folder + "/log"]):
+        done = scene.run(0, scene.verify_program, *words)
+        for lines in wanted.values():
+            assert "records 1..%s complete and verified" % format(len(lines), ",") in done.stdout, done.stdout
+    result = scene.verify_collected(0, *scene.keys())
+    assert result["complete"] is True and result["exit"] == 0, result
+    chains = [chain for stream in result["streams"] for chain in stream["chains"]]
+    assert [chain["unwitnessed"] for chain in chains] == [0, 0], chains  # the store's watermarks were given
+    # Without the key it is not proven, and said so by the exit status.
+    assert scene.verify_collected(3)["complete"] is False
+    assert scene.verify_collected(0, "--chain-only")["exit"] == 0
+    scene.collector.command("verify", "--frob", expect=2)
+    print("proved at both ends: complete and verified, up to the store's watermarks")
+
+
+def change_byte(path, line_number):
+    """One digit of one record's time; returns what puts it right again."""
+    with open(path, "rb") as file:
+        data = file.read()
+    lines = data.split(b"\n")
+    at = sum(len(line) + 1 for line in lines[:line_number - 1]) + lines[line_number - 1].index(b'"time":') + 10
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(b"1" if data[at:at + 1] != b"1" else b"2")
+    return data
+
+
+def named(result, path, line_number, record):
+    """Is it there: what, in which file and line, which record?"""
+    findings = [finding for stream in result["streams"] for finding in stream["findings"]]
+    assert findings and all(finding["kind"] in ("EDIT", "FORGE") for finding in findings), findings
+    return any(finding["file"] == path and finding["first"] <= record <= finding["last"]
+               and finding["line"] in (line_number, line_number + 1) for finding in findings), findings
+
+
+def tampered(scene, wanted):
+    day_file = scene.collector.files()[0]
+    stored = scene.collector.stored()
+    line_number = len(stored) // 2
+    record = json.loads(stored[line_number - 1])["skm"]
+    untouched = change_byte(day_file, line_number)
+    code = None
+    for expect in (EDIT, FORGE):
+        try:
+            result = scene.verify_collected(expect, *scene.keys())
+            code = expect
+        except AssertionError:
+            continue
+    assert code, "a changed byte in a day file was not found"
+    is_named, findings = named(result, day_file, line_number, record["n"])
+    assert is_named, findings
+    # The newest records cut off: genuine and unbroken, but the state has seen more.
+    with open(day_file, "wb") as file:
+        file.write(b"\n".join(untouched.split(b"\n")[:-30]) + b"\n")
+    result = scene.verify_collected(TRUNCATED, *scene.keys())
+    with open(day_file, "wb") as file:
+        file.write(untouched)
+    assert scene.verify_collected(0, *scene.keys())["complete"] is True
+
+    segment = scene.terminal.segments("agent")[1]
+    untouched = change_byte(segment, 5)
+    with open(segment, "rb") as file:
+        record = json.loads(file.read().split(b"\n")[4])["skm"]
+    done = subprocess.run([scene.verify_program, "--json", *scene.keys(), scene.terminal.folder + "/log"], stdout=subprocess.PIPE)
+    assert done.returncode in (EDIT, FORGE), done
+    is_named, findings = named(json.loads(done.stdout), segment, 5, record["n"])
+    assert is_named, findings
+    print("a changed byte in a day file, a cut day file, a changed record in a segment: each named")
+
+
+def main():
+    build = os.path.realpath(sys.argv[2])
+    with tempfile.TemporaryDirectory(prefix="sekimori-net-") as folder:
+        os.umask(0o022)
+        scene = Scene(folder, build)
+        try:
+            kills(scene)
+            wanted = arrived(scene)
+            proved(scene, wanted)
+            tampered(scene, wanted)
+        except BaseException:
+            for path in (scene.terminal.folder + "/journal", scene.collector.log + "/rsyslogd.log", scene.collector.log + "/store.log"):
+                sys.stderr.write("--- %s\n%s" % (os.path.basename(path), Collector.read(path)[-3000:]))
+            raise
+        finally:
+            for process in scene.terminal.processes:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            if scene.collector.process and scene.collector.process.poll() is None:
+                scene.collector.kill()
+
+
+if __name__ == "__main__":
+    main()
