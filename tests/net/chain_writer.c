@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Writes one stream of one terminal as the daemons do, with nothing of its own between the record and the disk:
- * lib/stream, chained, in small groups, until the stream has COUNT records. Then it says so ("COUNT\n") and
- * waits: closed standard input is an orderly stop with its checkpoint, a kill is a kill at any point.
+/* Writes one stream of one terminal as the daemons do, with nothing of its own between the record and the
+ * disk: lib/stream, chained, in small groups, until the stream has COUNT records. Then it says so ("COUNT\n")
+ * and waits: closed standard input is an orderly stop with its checkpoint, a kill is a kill at any point.
  *
  * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT */
 #include <stdio.h>
@@ -43,8 +43,8 @@ static void append(struct writer *writer)
 	sample_record(events[writer->made % SKM_ARRAY_SIZE(events)], &record);
 	stamp(writer, &record);
 	(void)snprintf(record.section, sizeof(record.section), "𠮷㈱\n\x1e\x1b[31m\r%%s#012");
-	(void)snprintf(record.detail, sizeof(record.detail), "%0*llu \xff\xfe \"\\", (int)(writer->made % 400),
-		(unsigned long long)writer->made);
+	(void)snprintf(record.detail, sizeof(record.detail), "%0*llu \xff\xfe \"\\",
+		(int)(writer->made % 400), (unsigned long long)writer->made);
 	skm_stream_append(writer->stream, &record);
 	writer->made++;
 }
