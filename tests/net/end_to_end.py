@@ -9,37 +9,61 @@ usage: end_to_end.py SOURCE_DIR BUILD_DIR"""
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import DEADLINE_SEC, Collector, wait_for  # noqa: E402
+from harness import DEADLINE_SEC, SOURCE, Collector, wait_for  # noqa: E402
 
 STREAMS = {"agent": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) * 9 // 10,
            "auth": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) // 10}
+NAME = "住民課_042"
 TRUNCATED, EDIT = 15, 19  # sekimori-verify(1)
 
 
 class Terminal:
     """The writers of both streams and the forwarder."""
 
-    def __init__(self, folder, build, bundle, number, verifier_key):
+    def __init__(self, folder, build, number, verifier_key):
         self.folder, self.build, self.number, self.verifier_key = folder, build, number, verifier_key
         self.processes = []
-        for name in ("log/agent", "log/auth", "chain", "state", "forward"):
+        for name in ("log/agent", "log/auth", "chain", "state", "forward", "bin"):
             os.makedirs(folder + "/" + name)
-        # What add-terminal says that is to be done, in this folder instead of /etc/sekimori.
-        subprocess.run(["tar", "-C", folder + "/forward", "-xf", bundle, "ca.pem", "terminal.pem", "terminal.key"], check=True)
-        lines = subprocess.run(["tar", "-xOf", bundle, "forward.conf"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        where = "".join('  %s = "%s/forward/%s";\n' % (key, folder, file) for key, file in
-                        (("ca", "ca.pem"), ("cert", "terminal.pem"), ("key", "terminal.key")))
-        haste = '  start_jitter = "0s"; retry_first = "100ms"; retry_max = "1s";\n'
-        with open(folder + "/sekimori.conf", "w") as file:
+        # The file that is shipped, with the one thing in it that an administrator writes.
+        shutil.copy(SOURCE + "/conf/sekimori.conf", folder + "/sekimori.conf")
+        with open(folder + "/sekimori.conf", "a") as file:
             file.write('terminal: { number = "%s"; };\n' % number)
-            file.write(lines.replace("forward: {\n", "forward: {\n" + where + haste))
-        os.chmod(folder + "/sekimori.conf", 0o600)
+        for name, line in (("sekimori", 'exec "%s/agent/sekimori" "$@" --daemon "%s/agent/sekimorid" "%s/sekimori.conf"' % (build, build, folder)),
+                           ("systemctl", 'echo "$*" >>"%s/systemctl"' % folder)):
+            with open(folder + "/bin/" + name, "w") as file:
+                file.write("#!/bin/sh\n%s\n" % line)
+            os.chmod(folder + "/bin/" + name, 0o755)
+
+    def configure(self, told, bundle):
+        """What add-terminal has told to do, to the letter, but in this folder instead of /etc/sekimori."""
+        commands = [line.strip() for line in told.splitlines() if line.startswith("  ")]
+        assert len(commands) == 4, told
+        shutil.copy(bundle, self.folder)
+        subprocess.run(["sh", "-ec", "\n".join(commands).replace("/etc/sekimori", self.folder)], check=True, cwd=self.folder,
+                       stdout=subprocess.DEVNULL, env=dict(os.environ, PATH=self.folder + "/bin:" + os.environ["PATH"]))
+        assert Collector.read(self.folder + "/systemctl") == "reload sekimorid sekimori-forward\n"
+        assert not os.path.exists(self.folder + "/" + os.path.basename(bundle)), "the bundle is still there"
+        modes = {name: os.stat(self.folder + "/forward/" + name).st_mode & 0o777 for name in os.listdir(self.folder + "/forward")}
+        assert modes == {"ca.pem": 0o644, "terminal.pem": 0o644, "terminal.key": 0o640}, modes
+        listed = subprocess.run(["tar", "-tvf", bundle], check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert listed.count("root/sekimori-forward") == 4, listed
+        # Where the package would have found them, and without its patience.
+        text = Collector.read(self.folder + "/sekimori.conf")
+        more = "".join('  %s = "%s/forward/%s";\n' % (key, self.folder, file) for key, file in
+                       (("ca", "ca.pem"), ("cert", "terminal.pem"), ("key", "terminal.key")))
+        for key, file in (("ca", "ca.pem"), ("cert", "terminal.pem"), ("key", "terminal.key")):
+            assert '#  %s = "/etc/sekimori/forward/%s";' % (key, file) in text, "the default is another place"
+        more += '  start_jitter = "0s"; retry_first = "100ms"; retry_max = "1s";\n'
+        with open(self.folder + "/sekimori.conf", "w") as file:
+            file.write(text.replace("\nforward: {\n", "\nforward: {\n" + more))
 
     def start(self, part):
         """Goes on until `part` (0..1) of the records is written."""
@@ -90,9 +114,11 @@ class Scene:
         self.collector.environment["SEKIMORI_VERIFY"] = self.verify_program
         self.key = folder + "/verifier.key"
         public = json.loads(self.run(0, self.verify_program, "--json", "--new-key", self.key).stdout)["public_key"]
+        # A blank is no part of a name: the terminal sends it as "_", and so it is in the collector's list.
+        self.terminal = Terminal(folder + "/terminal", build, "住民課 042", public)
         bundle = folder + "/bundle.tar"
-        self.collector.command("add-terminal", "PC-042", "--out", bundle)
-        self.terminal = Terminal(folder + "/terminal", build, bundle, "PC-042", public)
+        told = self.collector.command("add-terminal", NAME, "--out", bundle).stdout
+        self.terminal.configure(told, bundle)
 
     @staticmethod
     def run(expect, *words):
@@ -157,7 +183,7 @@ def arrived(scene):
     assert sorted(rows) == sorted(wanted), rows
     for stream, lines in wanted.items():
         row = rows[stream]
-        assert (row["terminal"], row["complete_to"], row["last"]) == ("PC-042", len(lines), len(lines)), row
+        assert (row["terminal"], row["complete_to"], row["last"]) == (NAME, len(lines), len(lines)), row
         assert (row["missing"], row["forks"], row["edits"], row["lost_at_terminal"]) == (0, 0, 0, 0), row
         assert row["state"] in ("ok", "off") and row["certificate_days"] > 800, row
     print("terminal and collector killed three times each: %d records in %d segments, 0 lost, 0 twice, 0 reordered; %d came twice"
