@@ -9,6 +9,7 @@ usage: end_to_end.py SOURCE_DIR BUILD_DIR"""
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +17,11 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import DEADLINE_SEC, SOURCE, Collector, wait_for  # noqa: E402
+from harness import DEADLINE_SEC, SOURCE, Collector, free_port, wait_for  # noqa: E402
 
 STREAMS = {"agent": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) * 9 // 10,
            "auth": int(os.environ.get("SEKIMORI_NET_RECORDS", "20000")) // 10}
+MAC = re.compile('"m":"([0-9a-f]{32})"')
 NAME = "住民課_042"
 TRUNCATED, EDIT = 15, 19  # sekimori-verify(1)
 
@@ -67,17 +69,22 @@ class Terminal:
 
     def start(self, part):
         """Goes on until `part` (0..1) of the records is written."""
-        self.writers = [
-            subprocess.Popen(
-                [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s" % (self.folder, stream),
-                 stream, self.number, self.verifier_key, str(int(count * part))],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            for stream, count in STREAMS.items()]
+        self.writers = [self.start_writer(stream, int(count * part)) for stream, count in STREAMS.items()]
+        self.start_forwarder()
+
+    def start_writer(self, stream, count):
+        writer = subprocess.Popen(
+            [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s" % (self.folder, stream),
+             stream, self.number, self.verifier_key, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.processes.append(writer)
+        return writer
+
+    def start_forwarder(self):
         with open(self.folder + "/journal", "ab") as journal:
             self.forwarder = subprocess.Popen(
                 [self.build + "/agent/sekimori-forward", "--config", "sekimori.conf", "--log", "log", "--state", "state",
                  "--control", "control"], cwd=self.folder, stderr=journal)
-        self.processes += [*self.writers, self.forwarder]
+        self.processes.append(self.forwarder)
 
     def kill(self):
         """Whatever each of them is doing."""
@@ -85,9 +92,10 @@ class Terminal:
             process.kill()
             assert process.wait() == -signal.SIGKILL, "it ended by itself: %d" % process.returncode
 
-    def finish(self):
+    @staticmethod
+    def finish(*writers):
         """All is written, then an orderly stop of the writers."""
-        for writer in self.writers:
+        for writer in writers:
             assert writer.stdout.readline(), "a writer ended early"
             writer.stdin.close()
             assert writer.wait(DEADLINE_SEC) == 0
@@ -144,10 +152,111 @@ class Scene:
         return streams
 
 
+class Stock:
+    """What is usually done instead: imfile and omrelp at the terminal, imrelp and omfile at the collector."""
+
+    def __init__(self, folder, log_folder):
+        self.folder, self.log_folder, self.port = folder, log_folder, free_port()
+        self.processes = []
+        for name in ("here", "there"):
+            os.makedirs(folder + "/" + name)
+        with open(folder + "/here.conf", "w") as file:
+            file.write("""global(workDirectory="%s/here")
+module(load="imfile")
+module(load="omrelp")
+input(type="imfile" file="%s/agent/*.jsonl" tag="sekimori" ruleset="forward")
+ruleset(name="forward") {
+    action(type="omrelp" target="127.0.0.1" port="%d" queue.type="LinkedList" action.resumeRetryCount="-1" action.resumeInterval="1")
+}
+""" % (folder, log_folder, self.port))
+        with open(folder + "/there.conf", "w") as file:
+            file.write("""global(workDirectory="%s/there")
+module(load="imrelp")
+template(name="line" type="string" string="%%msg%%\\n")
+input(type="imrelp" port="%d" ruleset="store")
+ruleset(name="store") { action(type="omfile" file="%s/stored" template="line") }
+""" % (folder, self.port, folder))
+
+    def start(self, name):
+        process = subprocess.Popen(["rsyslogd", "-n", "-f", "%s/%s.conf" % (self.folder, name), "-i", "%s/%s.pid" % (self.folder, name)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
+
+    def stored(self):
+        return set(MAC.findall(Collector.read(self.folder + "/stored")))
+
+    def is_drained(self):
+        """Nothing of a connection that was left is still to be read."""
+        local = ":%04X " % self.port
+        return not any(local in line[:line.index(" ", 8) + 1] and line.split()[3] == "08"
+                       for line in Collector.read("/proc/net/tcp").splitlines()[1:])
+
+    @staticmethod
+    def has_read(process, path):
+        """imfile stands at the end of the file."""
+        for link in glob.glob("/proc/%d/fd/*" % process.pid):
+            try:
+                if os.readlink(link) == path:
+                    return "pos:\t%d\n" % os.path.getsize(path) in Collector.read(link.replace("/fd/", "/fdinfo/"))
+            except FileNotFoundError:
+                continue
+        return False
+
+
+def black_hole(scene):
+    """The cable is out, records are written, the terminal is shut down, started again, and the cable is back. Beside it,
+    fed by the same segments, the stock way."""
+    terminal, collector = scene.terminal, scene.collector
+    stock = Stock(scene.folder + "/stock", terminal.folder + "/log")
+    macs = lambda: MAC.findall("".join(line.decode(errors="replace") for line in terminal.lines("agent")))
+    ours = lambda: set(MAC.findall("".join(map(Collector.read, glob.glob(collector.state + "/records/*")))))
+    collector.start()
+    there = stock.start("there")
+    try:
+        terminal.finish(terminal.start_writer("agent", 100))
+        terminal.start_forwarder()
+        here = stock.start("here")
+        for name, stored in (("ours", ours), ("stock", stock.stored)):
+            wait_for("what was there before, " + name, lambda: stored() >= set(macs()))
+        hole = [there.pid, collector.process.pid, *collector.store_pids()]
+        for pid in hole:
+            os.kill(pid, signal.SIGSTOP)
+        before = len(macs())
+        terminal.finish(terminal.start_writer("agent", 600))
+        wait_for("imfile's reading", lambda: stock.has_read(here, terminal.segments("agent")[-1]))
+        here.terminate()
+        terminal.forwarder.terminate()
+        assert terminal.forwarder.wait(DEADLINE_SEC) == 0
+        try:
+            here.wait(20)
+        except subprocess.TimeoutExpired:
+            here.kill()  # as the end of a shutdown does
+            here.wait()
+        written = macs()
+        for pid in hole:
+            os.kill(pid, signal.SIGCONT)
+        terminal.start_forwarder()
+        here = stock.start("here")
+        terminal.finish(terminal.start_writer("agent", 700))
+        wait_for("the last record, ours", lambda: ours() >= set(macs()))
+        wait_for("the last record, stock", lambda: macs()[-1] in stock.stored())
+        wait_for("what stock still has in hand", stock.is_drained)
+        lost = len(set(written) - stock.stored())
+        terminal.forwarder.terminate()
+        assert terminal.forwarder.wait(DEADLINE_SEC) == 0
+        here.terminate()
+        print("cable out, %d records, shutdown, start, cable in: 0 lost; imfile and omrelp beside it: %d lost" % (len(written) - before, lost))
+    finally:
+        for process in stock.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
 def kills(scene):
     """Terminal and collector by turns, three times each, while records are written and sent."""
     terminal, collector = scene.terminal, scene.collector
-    collector.start()
     for part in (1, 2, 3):
         terminal.start(part / 3)
         for victim in (terminal, collector):
@@ -160,7 +269,7 @@ def kills(scene):
                 terminal.start(part / 3)
         if part < 3:
             terminal.kill()
-    terminal.finish()
+    terminal.finish(*terminal.writers)
 
 
 def arrived(scene):
@@ -263,6 +372,7 @@ def main():
         os.umask(0o022)
         scene = Scene(folder, build)
         try:
+            black_hole(scene)
             kills(scene)
             wanted = arrived(scene)
             proved(scene, wanted)
