@@ -194,11 +194,12 @@ ruleset(name="store") { action(type="omfile" file="%s/stored" template="line") }
 
     @staticmethod
     def has_read(process, path):
-        """imfile stands at the end of the file."""
+        """imfile stands at the end of the file; it has it open twice."""
+        end = "pos:\t%d\n" % os.path.getsize(path)
         for link in glob.glob("/proc/%d/fd/*" % process.pid):
             try:
-                if os.readlink(link) == path:
-                    return "pos:\t%d\n" % os.path.getsize(path) in Collector.read(link.replace("/fd/", "/fdinfo/"))
+                if os.readlink(link) == path and end in Collector.read(link.replace("/fd/", "/fdinfo/")):
+                    return True
             except FileNotFoundError:
                 continue
         return False
