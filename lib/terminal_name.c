@@ -29,7 +29,10 @@ void skm_terminal_name(const char *number, char ret_name[SKM_TERMINAL_BYTES])
 	bool is_utf8 = skm_utf8_is_valid(number, number_len);
 	for (size_t at = 0; at < number_len;) {
 		size_t unfit = unfit_len((const unsigned char *)number + at, is_utf8);
-		ret_name[len++] = unfit > 0 ? '_' : number[at];
+		ret_name[len] = number[at];
+		if (unfit > 0)
+			ret_name[len] = '_';
+		len++;
 		at += unfit > 0 ? unfit : 1;
 	}
 	if (len == 0)

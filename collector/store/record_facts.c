@@ -161,7 +161,9 @@ static void take_terminal(struct cursor at, struct skm_record_facts *facts)
 		size_t escape_len = at.at[0] != '\\' ? 1 : at.at + 1 < at.end && at.at[1] == 'u' ? 6 : 2;
 		if ((size_t)(at.end - at.at) < escape_len)
 			return;
-		number[len] = escape_len == 1 ? *at.at : ' ';
+		number[len] = *at.at;
+		if (escape_len > 1)
+			number[len] = ' ';
 		at.at += escape_len;
 	}
 	if (at.at == at.end || len == 0)
