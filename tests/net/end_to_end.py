@@ -32,7 +32,7 @@ class Terminal:
     def __init__(self, folder, build, number, verifier_key):
         self.folder, self.build, self.number, self.verifier_key = folder, build, number, verifier_key
         self.processes = []
-        for name in ("log/agent", "log/auth", "chain", "state", "forward", "bin"):
+        for name in ("log/agent", "log/auth", "chain/agent", "chain/auth", "state", "forward", "bin"):
             os.makedirs(folder + "/" + name)
         # The file that is shipped, with the one thing in it that an administrator writes.
         shutil.copy(SOURCE + "/conf/sekimori.conf", folder + "/sekimori.conf")
@@ -74,7 +74,7 @@ class Terminal:
 
     def start_writer(self, stream, count):
         writer = subprocess.Popen(
-            [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s" % (self.folder, stream),
+            [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s/chain" % (self.folder, stream),
              stream, self.number, self.verifier_key, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.processes.append(writer)
         return writer
@@ -111,7 +111,10 @@ class Terminal:
         return found
 
     def sealed(self):
-        return [word for path in sorted(glob.glob(self.folder + "/chain/*.sealed")) for word in ("--sealed", path)]
+        """Both streams' keys in one file, as sekimori-verify(1) says."""
+        with open(self.folder + "/pc-042.sealed", "w") as file:
+            file.write("".join(map(Collector.read, glob.glob(self.folder + "/chain/*/chain.sealed"))))
+        return ["--sealed", self.folder + "/pc-042.sealed"]
 
 
 class Scene:
