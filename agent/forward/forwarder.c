@@ -22,6 +22,7 @@
 #include "segment_reader.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
+#include "sekimori/terminal_name.h"
 #include "tls.h"
 
 #define LOOK_AGAIN_MS 60000u /* after a folder that could not be read */

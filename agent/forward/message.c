@@ -9,20 +9,6 @@
 
 #define SEPARATOR '\x1e' /* ASCII record separator */
 
-void skm_terminal_name(const char *number, char ret_name[SKM_TERMINAL_BYTES])
-{
-	size_t len = 0;
-	for (; number[len] && len < SKM_TERMINAL_BYTES - 1; len++) {
-		unsigned char byte = (unsigned char)number[len];
-		ret_name[len] = number[len];
-		if (byte <= ' ' || byte == 0x7f)
-			ret_name[len] = '_';
-	}
-	if (len == 0)
-		ret_name[len++] = '-';
-	ret_name[len] = '\0';
-}
-
 bool skm_message_can_carry(const char *line, size_t len)
 {
 	if (len == 0 || len > SKM_MESSAGE_LINE_MAX)

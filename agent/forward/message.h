@@ -15,7 +15,6 @@
 #define SKM_MESSAGE_BYTES_MAX ((size_t)64000) /* of the syslog message: the collector's limit is 128 KiB */
 #define SKM_MESSAGE_LINE_MAX \
 	((size_t)60000) /* a longer line fits in no message; a record has at most 8,000 */
-#define SKM_TERMINAL_BYTES 65
 
 struct skm_message {
 	size_t len; /* of the message in buf */
@@ -23,12 +22,10 @@ struct skm_message {
 	char buf[SKM_RELP_HEAD_BYTES + SKM_MESSAGE_BYTES_MAX + 1];
 };
 
-/* TERMINAL as the message may carry it: blanks and control characters become '_', an empty one "-". */
-void skm_terminal_name(const char *number, char ret_name[SKM_TERMINAL_BYTES]);
 /* Can a line travel whole? Not when it is empty or too long, and not with a byte below 0x20, which would be
  * taken for an end or a separator at the other side: no record of ours has one. */
 bool skm_message_can_carry(const char *line, size_t len);
-/* `terminal` as skm_terminal_name gives it. */
+/* `terminal` as skm_terminal_name gives it (sekimori/terminal_name.h). */
 void skm_message_begin(struct skm_message *message, const char *terminal, const char *stream);
 /* False: it is full, nothing was added. The line must be one that can be carried; the first always fits. */
 bool skm_message_add(struct skm_message *message, const char *line, size_t len);

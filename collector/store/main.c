@@ -31,7 +31,7 @@ struct arguments {
 	enum skm_language language;
 	const char *log_path;
 	uint8_t verifier_key[SKM_CHAIN_PUBLIC_KEY_BYTES];
-	bool wants_status, wants_position;
+	bool wants_status, wants_position, wants_watermarks;
 };
 
 static const char usage_en[] =
@@ -39,22 +39,24 @@ static const char usage_en[] =
 	"                                                                rsyslog (omprog) runs this\n"
 	"       sekimori-store --status [--json | --csv]                 what is known of each terminal\n"
 	"       sekimori-store --position                                how far the records may be loaded\n"
+	"       sekimori-store --watermarks                              what sekimori-verify has to find at least\n"
 	"       --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
 	"使い方: sekimori-store [--mail ADDRESS] [--silent-after 20min] [--verifier-key HEX]\n"
 	"                                                                rsyslog（omprog）が実行します\n"
 	"        sekimori-store --status [--json | --csv]                端末ごとの収集状況\n"
 	"        sekimori-store --position                               取り込み可能な位置\n"
+	"        sekimori-store --watermarks                             sekimori-verify が少なくとも見つけるべき位置\n"
 	"        --folder DIR   --log FILE   --sendmail FILE   --terminals FILE   --lang ja|en   --version   --help\n";
 
 static const struct option options[] = {{"folder", required_argument, NULL, 'f'},
 	{"mail", required_argument, NULL, 'm'}, {"sendmail", required_argument, NULL, 's'},
 	{"silent-after", required_argument, NULL, 'q'}, {"verifier-key", required_argument, NULL, 'k'},
 	{"status", no_argument, NULL, 'S'}, {"position", no_argument, NULL, 'p'},
-	{"json", no_argument, NULL, 'j'}, {"csv", no_argument, NULL, 'c'},
-	{"terminals", required_argument, NULL, 't'}, {"log", required_argument, NULL, 'L'},
-	{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'}, {0}};
+	{"watermarks", no_argument, NULL, 'w'}, {"json", no_argument, NULL, 'j'},
+	{"csv", no_argument, NULL, 'c'}, {"terminals", required_argument, NULL, 't'},
+	{"log", required_argument, NULL, 'L'}, {"lang", required_argument, NULL, 'l'},
+	{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
 
 static bool take_silence(const char *text, struct arguments *arguments)
 {
@@ -153,6 +155,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'p':
 			arguments->wants_position = true;
+			break;
+		case 'w':
+			arguments->wants_watermarks = true;
 			break;
 		case 'j':
 			arguments->status.form = SKM_TABLE_JSON;
@@ -299,6 +304,8 @@ int main(int argc, char **argv)
 	(void)umask(0027);
 	if (arguments.wants_position)
 		return skm_table_print_position(arguments.collector.folder, stdout);
+	if (arguments.wants_watermarks)
+		return skm_table_print_watermarks(arguments.collector.folder, stdout);
 	if (!arguments.wants_status)
 		return run(&arguments);
 	arguments.status.folder = arguments.collector.folder;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "record_facts.h"
+#include "sekimori/terminal_name.h"
 
 #define TAIL_MAX 400 /* the longest member "skm" */
 #define HEAD_MAX \
@@ -149,15 +150,26 @@ static enum skm_outcome take_outcome(struct cursor at)
 	return SKM_OUTCOME_COUNT_;
 }
 
+/* As the forwarder names it. What JSON escapes can be no part of a name, so it need not be decoded. */
 static void take_terminal(struct cursor at, struct skm_record_facts *facts)
 {
+	char number[sizeof(facts->terminal)];
 	size_t len = 0;
-	while (at.at + len < at.end && at.at[len] != '"' && at.at[len] != '\\' && at.at[len] != ' ')
-		len++;
-	if (at.at + len == at.end || at.at[len] != '"' || len >= sizeof(facts->terminal))
+	for (; at.at < at.end && *at.at != '"'; len++) {
+		if (len == sizeof(number) - 1)
+			return;
+		size_t escape_len = at.at[0] != '\\' ? 1 : at.at + 1 < at.end && at.at[1] == 'u' ? 6 : 2;
+		if ((size_t)(at.end - at.at) < escape_len)
+			return;
+		number[len] = *at.at;
+		if (escape_len > 1)
+			number[len] = ' ';
+		at.at += escape_len;
+	}
+	if (at.at == at.end || len == 0)
 		return;
-	memcpy(facts->terminal, at.at, len);
-	facts->terminal[len] = '\0';
+	number[len] = '\0';
+	skm_terminal_name(number, facts->terminal);
 }
 
 static void parse_head(const char *line, size_t body_len, struct skm_record_facts *facts)

@@ -17,7 +17,7 @@ struct skm_record_facts {
 	uint8_t hash[SKM_CHAIN_HASH_BYTES]; /* h_n, by its own previous_hash */
 
 	/* --- what it says: best effort, for the table of terminals; evidence is the line --- */
-	char terminal[65];	  /* its number; "" = none, or not a plain word */
+	char terminal[65];	  /* its number, as skm_terminal_name gives it; "" = none */
 	int64_t time_msec;	  /* since the epoch */
 	enum skm_event event;	  /* SKM_EVENT_COUNT_ = unknown to this version */
 	enum skm_outcome outcome; /* SKM_OUTCOME_COUNT_ = unknown */

@@ -471,3 +471,25 @@ int skm_table_print_position(const char *folder, FILE *file)
 	(void)fprintf(file, "%s %" PRIu64 "\n", name, position.offset);
 	return 0;
 }
+
+int skm_table_print_watermarks(const char *folder, FILE *file)
+{
+	static const struct skm_ledger_options none = {.known = NULL};
+	struct skm_ledger *ledger = NULL;
+	struct skm_day_position unused;
+	SKM_CLEANUP(skm_fd_close) int folderfd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = folderfd < 0 ? -errno : skm_ledger_new(&none, &ledger);
+	if (r == 0)
+		r = skm_snapshot_load(folderfd, ledger, &unused);
+	for (size_t i = 0; r == 0 && i < skm_ledger_count(ledger); i++) {
+		const struct skm_chain_entry *entry = skm_ledger_get(ledger, i);
+		char id[2 * SKM_CHAIN_ID_BYTES + 1], head[2 * SKM_CHAIN_HASH_BYTES + 1];
+		skm_hex_format(entry->id, sizeof(entry->id), id);
+		skm_hex_format(entry->head, sizeof(entry->head), head);
+		(void)fprintf(file, "%s:%" PRIu64 ":%s\n", id, entry->sequence, head);
+	}
+	(void)skm_ledger_free(ledger);
+	if (r != 0)
+		return r == SKM_SNAPSHOT_NONE ? 1 : 3;
+	return ferror(file) ? 3 : 0;
+}

@@ -24,5 +24,8 @@ int skm_table_print(const struct skm_table_options *options, FILE *file);
 /* "2026-11-21.001.jsonl 4711": records up to there are stored for good; behind it a failed write may be taken
  * back. 0, 1 there is none, 3 could not tell. */
 int skm_table_print_position(const char *folder, FILE *file);
+/* "CHAIN:NUMBER:HASH" for each chain: its highest record, as sekimori-verify takes it. 0, 1 nothing was saved
+ * yet, 3 could not tell. */
+int skm_table_print_watermarks(const char *folder, FILE *file);
 
 #endif

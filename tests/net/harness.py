@@ -69,7 +69,7 @@ class Collector:
             [SOURCE + "/collector/sekimori-collector", *arguments],
             env=dict(self.environment, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if expect is not None and done.returncode != expect:
-            raise AssertionError("%s: exit %d, not %s: %s%s" % (arguments, done.returncode, expect, done.stdout, done.stderr))
+            raise AssertionError("%s: exit %d, not %s: %s%s" % (arguments, done.returncode, expect, done.stdout[-2000:], done.stderr))
         return done
 
     def add_terminal(self, number, *arguments):

@@ -286,7 +286,10 @@ class Certificates(Case):
         for words in (["add-terminal"], ["add-terminal", "a b"], ["add-terminal", "../x"], ["add-terminal", "-x"],
                       ["add-terminal", "T-1", "--days", "0"], ["add-terminal", "T-1", "--frob", "1"], ["frobnicate"], [],
                       ["init", "--name", "x"], ["init", "--name", "x", "--address", "host"], ["revoke-terminal", "x", "y"],
-                      ["init", "--name", "x", "--address", "::1", "--port", "0"], ["load", "--database"]):
+                      ["init", "--name", "x", "--address", "::1", "--port", "0"], ["init", "--name", "x-", "--address", "::1"],
+                      ["init", "--name", "x..y", "--address", "::1"], ["init", "--name", "x", "--address", "10.0.0.256"],
+                      ["init", "--name", "x", "--address", "10.0.0.01"], ["add-terminal", "PC\u2010042"], ["add-terminal", "x" * 65],
+                      ["load", "--database"]):
             self.collector.command(*words, expect=2)
         self.collector.command("init", "--name", "x", "--address", "::1", expect=1)
         self.collector.command("revoke-terminal", "T-9", expect=1)

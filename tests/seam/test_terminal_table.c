@@ -200,3 +200,40 @@ Test(terminal_table, says_how_far_the_records_may_be_loaded)
 	cr_assert_str_eq(text, "2026-11-21.001.jsonl 4711\n");
 	free(text);
 }
+
+Test(terminal_table, gives_the_verifier_what_has_been_seen)
+{
+	struct skm_chain_entry first = entry_of("T-1", 0xab), second = entry_of("T-1", 0xac);
+	char *text = NULL, *unused = NULL, expected[512];
+	size_t size = 0;
+	memset(first.head, 0x12, sizeof(first.head));
+	memset(second.head, 0x34, sizeof(second.head));
+	snprintf(second.stream, sizeof(second.stream), "auth");
+	second.sequence = second.records = 9007199254740991;
+	FILE *file = open_memstream(&text, &size);
+	cr_assert_eq(skm_table_print_watermarks(root, file), 1, "nothing yet");
+	cr_assert_eq(skm_table_print_watermarks("/nonexistent", file), 3);
+	add(&first);
+	add(&second);
+	(void)print(SKM_TABLE_JSON, SKM_LANGUAGE_EN, &unused);
+	free(unused);
+	cr_assert_eq(skm_table_print_watermarks(root, file), 0);
+	tmpdir_write(root, "not a state", "state");
+	cr_assert_eq(skm_table_print_watermarks(root, file), 3);
+	fclose(file);
+	size_t len = 0;
+	for (unsigned i = 0; i < 16; i++)
+		len += (size_t)snprintf(expected + len, sizeof(expected) - len, "ab");
+	len += (size_t)snprintf(expected + len, sizeof(expected) - len, ":20:");
+	for (unsigned i = 0; i < 32; i++)
+		len += (size_t)snprintf(expected + len, sizeof(expected) - len, "12");
+	len += (size_t)snprintf(expected + len, sizeof(expected) - len, "\n");
+	for (unsigned i = 0; i < 16; i++)
+		len += (size_t)snprintf(expected + len, sizeof(expected) - len, "ac");
+	len += (size_t)snprintf(expected + len, sizeof(expected) - len, ":9007199254740991:");
+	for (unsigned i = 0; i < 32; i++)
+		len += (size_t)snprintf(expected + len, sizeof(expected) - len, "34");
+	(void)snprintf(expected + len, sizeof(expected) - len, "\n");
+	cr_expect_str_eq(text, expected);
+	free(text);
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "sekimori/terminal_name.h"
 
 #define HEAD "<109>1 - PC-042 sekimori-agent - - - "
 
@@ -94,22 +95,4 @@ Test(forward_message, what_would_not_arrive_whole_is_not_carried)
 	}
 	cr_expect(skm_message_can_carry(" ", 1));
 	cr_expect(skm_message_can_carry("\x7f\xff", 2));
-}
-
-Test(forward_message, terminal_names)
-{
-	char name[SKM_TERMINAL_BYTES];
-	skm_terminal_name("T-0123", name);
-	cr_expect_str_eq(name, "T-0123");
-	skm_terminal_name(" a b\tc\n\x7f", name);
-	cr_expect_str_eq(name, "_a_b_c__");
-	skm_terminal_name("", name);
-	cr_expect_str_eq(name, "-");
-	skm_terminal_name("端末7", name);
-	cr_expect_str_eq(name, "端末7");
-	char longest[200];
-	memset(longest, 'x', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
-	skm_terminal_name(longest, name);
-	cr_expect_eq(strlen(name), SKM_TERMINAL_BYTES - 1);
 }
