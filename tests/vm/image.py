@@ -11,7 +11,7 @@ ten seconds here and ten minutes on the emulated processor. (VM.install_deb() is
 
 The file names carry a hash of everything that goes into the build, so a changed package list or recipe builds a new
 disk and an old one is never used by mistake. Run as a program it builds the disk, if needed, and prints the paths.
-    image.py [--kind base|desktop|gnome] [PACKAGE.deb]
+    image.py [--kind base|collector|desktop|gnome] [PACKAGE.deb]
     image.py --root trixie NAME...      instead: an archive of a small system with these packages, to build in
 """
 from __future__ import annotations
@@ -56,6 +56,9 @@ SONAMES = {"bookworm": ["libconfig9", "libnettle8"], "trixie": ["libconfig11", "
 COMPARED_PACKAGES = "usbguard libpam-google-authenticator libpam-oath pamtester".split()
 
 BASE_PACKAGES = SYSTEM_PACKAGES + SONAMES["bookworm"] + COMPARED_PACKAGES
+
+# What the collector's package depends on.
+COLLECTOR_PACKAGES = "openssl rsyslog rsyslog-relp rsyslog-gnutls".split()
 
 DESKTOP_PACKAGES = """
     xserver-xorg-core xserver-xorg-input-libinput xinit x11-xserver-utils xterm openbox
@@ -160,6 +163,10 @@ printf '[daemon]\n[debug]\nEnable=true\n' > "$root/etc/gdm3/daemon.conf"
 printf 'GALLIUM_OVERRIDE_CPU_CAPS=sse4.1\nLP_NATIVE_VECTOR_WIDTH=128\n' >> "$root/etc/environment"
 chroot "$root" systemctl --quiet --global mask localsearch-3.service
 """
+# The terminal's own syslog is not what is looked at.
+COLLECTOR_SETUP = r"""
+chroot "$root" systemctl --quiet disable rsyslog.service
+"""
 LAST_SETUP = r"""
 rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 """
@@ -205,6 +212,7 @@ class Kind:
 
 KINDS = {kind.name: kind for kind in (
     Kind("base", tuple(BASE_PACKAGES), BASE_SETUP + LAST_SETUP),
+    Kind("collector", tuple(BASE_PACKAGES + COLLECTOR_PACKAGES), BASE_SETUP + COLLECTOR_SETUP + LAST_SETUP),
     Kind("desktop", tuple(BASE_PACKAGES + DESKTOP_PACKAGES), BASE_SETUP + DESKTOP_SETUP + LAST_SETUP),
     Kind("gnome", tuple(GNOME_PACKAGES), BASE_SETUP + GNOME_SETUP + LAST_SETUP, "trixie", "6G"),
 )}

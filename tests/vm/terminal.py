@@ -27,7 +27,7 @@ class Setup:
     memory_mb: int = 1024
     prepare: str = ""                   # shell commands after the installation, before the snapshot
     second_disk_mb: int = 0             # an empty /dev/vdb of that size
-    image: str = "base"                 # "desktop" has LightDM, X, screen lockers; "gnome": Debian 13 (image.KINDS)
+    image: str = "base"                 # "collector" has rsyslog; "desktop" LightDM, X, screen lockers; "gnome": Debian 13
 
 
 BARE = Setup("bare", install=False)     # Debian without Sekimori

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A terminal and its collector under a real systemd, with the commands that the collector prints: what happens at the USB
+port arrives, also when the collector was away. Both stand on one machine; everything else is as installed."""
+from __future__ import annotations
+
+import json
+
+from terminal import Setup, Terminal
+from waiting import wait_for
+
+SETUP = Setup("collect", image="collector")
+STORE = "/var/lib/sekimori-store"
+SECONDS = 180.0
+
+
+def set_up(t: Terminal) -> None:
+    """What the IT section does: two packages, two commands at the collector, the printed ones at the terminal."""
+    assert t.deb
+    for name in ("sekimori-verify", "sekimori-collector"):
+        deb, = t.deb.parent.glob(f"{name}_*.deb")
+        t.vm.put_file(deb, f"/root/{name}.deb")
+    t.check("DEBIAN_FRONTEND=noninteractive dpkg -i /root/sekimori-verify.deb /root/sekimori-collector.deb", deadline=600.0)
+    t.check("sekimori-collector init --name collector.test --address 127.0.0.1", deadline=300.0)
+    t.check("systemctl enable --now sekimori-collector")
+    told = t.check("cd /root && sekimori-collector add-terminal terminal --out /root/terminal.tar", deadline=300.0)
+    commands = [line.strip() for line in told.splitlines() if line.startswith("  ")]
+    assert commands, told
+    t.check("cd /root && set -e\n" + "\n".join(commands))
+
+
+def complete_to(t: Terminal, stream: str) -> int:
+    code, out, err = t.run("sekimori-collector status --json")
+    assert code in (0, 1), (code, out, err)
+    return max((row["complete_to"] for row in json.loads(out) if row["stream"] == stream), default=0)
+
+
+def last(t: Terminal, stream: str) -> int:
+    line = t.check(f"cat /var/log/sekimori/{stream}/*.jsonl | tail -n 1")
+    return json.loads(line)["skm"]["n"]
+
+
+def wait_collected(t: Terminal, what: str) -> None:
+    try:
+        wait_for(lambda: complete_to(t, "agent") >= last(t, "agent") > 0, what, SECONDS)
+    except Exception as error:
+        saw = t.run("journalctl --no-pager -n 60 -u sekimori-forward -u sekimori-collector; sekimori-collector status")[1]
+        raise AssertionError(f"{error}\n{saw}") from error
+
+
+def test_records_arrive(t: Terminal) -> None:
+    set_up(t)
+    wait_collected(t, "the first records at the collector")
+    with t.usb.stick(serial="COLLECT1"):
+        t.wait_record(event="EXPORT_DENIED", serial="COLLECT1")
+    wait_collected(t, "the refusal at the collector")
+    assert t.run(f"cat {STORE}/records/*.jsonl | grep -q COLLECT1")[0] == 0
+
+    t.check("systemctl stop sekimori-collector")
+    with t.usb.stick(serial="COLLECT2"):
+        t.wait_record(event="EXPORT_DENIED", serial="COLLECT2")
+    assert t.run(f"cat {STORE}/records/*.jsonl | grep -q COLLECT2")[0] != 0
+    t.check("systemctl start sekimori-collector")
+    wait_collected(t, "what happened while the collector was away")
+    assert t.run(f"cat {STORE}/records/*.jsonl | grep -q COLLECT2")[0] == 0
+
+    sent = set(t.check("cat /var/log/sekimori/agent/*.jsonl").splitlines())
+    stored = t.check(f"cat {STORE}/records/*.jsonl").splitlines()
+    assert len(stored) == len(set(stored)) and sent - set(stored) == set(), "not each record once, byte for byte"
+    code, out, err = t.run("sekimori-collector verify --chain-only")
+    # the emulated clock may have jumped (10); who wrote them is not to be seen without the key
+    assert code in (0, 10) and "unbroken" in out and "NOT PROVEN" in out, (code, out, err)
+    assert t.check("systemctl --failed --no-legend --plain").strip() == ""
