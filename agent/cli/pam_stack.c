@@ -12,6 +12,7 @@
 
 #define JUMP_MAX 1000000
 #define UNSET (-100)
+#define BROKEN_FILE 1 /* beside 0 and -errno: libpam gives up the file */
 
 struct reading {
 	const struct skm_pam_files *files;
@@ -62,26 +63,28 @@ static void set_all(int actions[SKM_PAM_CODE_COUNT], int action)
 		actions[i] = action;
 }
 
-static const char *const code_names[SKM_PAM_CODE_COUNT] = {"success", "open_err", "symbol_err", "service_err",
-	"system_err", "buf_err", "perm_denied", "auth_err", "cred_insufficient", "authinfo_unavail",
-	"user_unknown", "maxtries", "new_authtok_reqd", "acct_expired", "session_err", "cred_unavail",
-	"cred_expired", "cred_err", "no_module_data", "conv_err", "authtok_err", "authtok_recover_err",
-	"authtok_lock_busy", "authtok_disable_aging", "try_again", "ignore", "abort", "authtok_expired",
-	"module_unknown", "bad_item", "conv_again", "incomplete"};
+static const char *const code_names[SKM_PAM_CODE_COUNT + 1] = {"success", "open_err", "symbol_err",
+	"service_err", "system_err", "buf_err", "perm_denied", "auth_err", "cred_insufficient",
+	"authinfo_unavail", "user_unknown", "maxtries", "new_authtok_reqd", "acct_expired", "session_err",
+	"cred_unavail", "cred_expired", "cred_err", "no_module_data", "conv_err", "authtok_err",
+	"authtok_recover_err", "authtok_lock_busy", "authtok_disable_aging", "try_again", "ignore", "abort",
+	"authtok_expired", "module_unknown", "bad_item", "conv_again", "incomplete", "default"};
 
-/* The number of the code, SKM_PAM_CODE_COUNT for "default", -EBADMSG. */
-static int code_from_word(const char *word, size_t len)
+/* libpam compares beginnings, with capitals apart: in "success=okdefault=bad" there are two pairs. Returns
+ * the length, 0 when there is none of these. */
+static size_t take_code(const char *text, unsigned *ret_code)
 {
-	if (len == strlen("default") && strncasecmp(word, "default", len) == 0)
-		return SKM_PAM_CODE_COUNT;
-	for (int code = 0; code < SKM_PAM_CODE_COUNT; code++) {
-		if (strlen(code_names[code]) == len && strncasecmp(word, code_names[code], len) == 0)
-			return code;
+	for (unsigned code = 0; code <= SKM_PAM_CODE_COUNT; code++) {
+		size_t len = strlen(code_names[code]);
+		if (strncmp(text, code_names[code], len) == 0) {
+			*ret_code = code;
+			return len;
+		}
 	}
-	return -EBADMSG;
+	return 0;
 }
 
-static int action_from_word(const char *word, size_t len, int *ret_action)
+static size_t take_action(const char *text, int *ret_action)
 {
 	static const struct {
 		const char *name;
@@ -90,53 +93,51 @@ static int action_from_word(const char *word, size_t len, int *ret_action)
 		{"done", SKM_PAM_ACTION_DONE}, {"bad", SKM_PAM_ACTION_BAD}, {"die", SKM_PAM_ACTION_DIE},
 		{"reset", SKM_PAM_ACTION_RESET}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
-		if (strlen(names[i].name) == len && strncasecmp(word, names[i].name, len) == 0) {
+		size_t len = strlen(names[i].name);
+		if (strncmp(text, names[i].name, len) == 0) {
 			*ret_action = names[i].action;
-			return 0;
+			return len;
 		}
 	}
 	int jump = 0;
-	for (size_t i = 0; i < len; i++) {
-		if (!isdigit((unsigned char)word[i]) || jump > JUMP_MAX)
-			return -EBADMSG;
-		jump = jump * 10 + (word[i] - '0');
-	}
+	size_t len = 0;
+	while (isdigit((unsigned char)text[len]) && jump <= JUMP_MAX)
+		jump = jump * 10 + (text[len++] - '0');
 	if (jump < 1 || jump > JUMP_MAX)
-		return -EBADMSG;
+		return 0;
 	*ret_action = jump;
-	return 0;
+	return len;
+}
+
+/* "default" gives its action to whatever has none yet. */
+static void set_action(int actions[SKM_PAM_CODE_COUNT], unsigned code, int action)
+{
+	for (unsigned i = 0; i < SKM_PAM_CODE_COUNT; i++) {
+		if (i == code || (code == SKM_PAM_CODE_COUNT && actions[i] == UNSET))
+			actions[i] = action;
+	}
 }
 
 static int set_actions(int actions[SKM_PAM_CODE_COUNT], const char *text)
 {
 	static const char blank[] = " \t\r\n";
 	set_all(actions, UNSET);
-	for (;;) {
+	while (*(text += strspn(text, blank))) {
+		unsigned code = 0;
+		int action = 0;
+		size_t len = take_code(text, &code);
+		text += len;
 		text += strspn(text, blank);
-		if (!*text)
-			break;
-		size_t name_len = strcspn(text, "= \t\r\n");
-		int code = code_from_word(text, name_len);
-		text += name_len;
-		text += strspn(text, blank);
-		if (code < 0 || *text++ != '=')
+		if (len == 0 || *text++ != '=')
 			return -EBADMSG;
 		text += strspn(text, blank);
-		size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-		int action = 0;
-		int r = action_from_word(text, len, &action);
-		if (r < 0)
-			return r;
+		len = take_action(text, &action);
+		if (len == 0)
+			return -EBADMSG;
 		text += len;
-		for (int i = 0; i < SKM_PAM_CODE_COUNT; i++) {
-			if (i == code || (code == SKM_PAM_CODE_COUNT && actions[i] == UNSET))
-				actions[i] = action;
-		}
+		set_action(actions, code, action);
 	}
-	for (size_t i = 0; i < SKM_PAM_CODE_COUNT; i++) {
-		if (actions[i] == UNSET)
-			actions[i] = SKM_PAM_ACTION_BAD;
-	}
+	set_action(actions, SKM_PAM_CODE_COUNT, SKM_PAM_ACTION_BAD);
 	return 0;
 }
 
@@ -168,14 +169,12 @@ static struct skm_pam_line *add_line(struct reading *reading, enum skm_pam_kind 
 	return line;
 }
 
-static int add_module(
-	struct reading *reading, const char *control, char *rest, bool is_silent, unsigned level)
+static int add_module(struct reading *reading, const char *control, char *rest, unsigned level)
 {
 	const char *path = next_word(&rest);
 	struct skm_pam_line *line = add_line(reading, path ? SKM_PAM_MODULE : SKM_PAM_BROKEN, level);
 	if (!line)
 		return -E2BIG;
-	line->is_silent = is_silent;
 	set_control(line->actions, control);
 	(void)snprintf(line->path, sizeof(line->path), "%s", path ? path : "");
 	for (const char *word; (word = next_word(&rest));) {
@@ -192,12 +191,19 @@ static int follow(
 {
 	int r = !name || depth >= SKM_PAM_DEPTH_MAX ? -ENOENT
 						    : read_file(reading, name, depth + 1, level_inside);
-	if (r != -ENOENT)
+	if (r != -ENOENT && r != BROKEN_FILE)
 		return r;
 	return add_line(reading, SKM_PAM_BROKEN, level) ? 0 : -E2BIG;
 }
 
-static int read_auth(struct reading *reading, char *rest, bool is_silent, unsigned depth, unsigned level)
+/* An @include that cannot be followed spoils the whole file: pam_start fails. */
+static int paste(struct reading *reading, const char *name, unsigned depth, unsigned level)
+{
+	int r = !name || depth >= SKM_PAM_DEPTH_MAX ? -ENOENT : read_file(reading, name, depth + 1, level);
+	return r == -ENOENT ? BROKEN_FILE : r;
+}
+
+static int read_auth(struct reading *reading, char *rest, unsigned depth, unsigned level)
 {
 	const char *control = next_word(&rest);
 	if (!control)
@@ -205,7 +211,7 @@ static int read_auth(struct reading *reading, char *rest, bool is_silent, unsign
 	if (strcasecmp(control, "include") == 0)
 		return follow(reading, next_word(&rest), depth, level, level);
 	if (strcasecmp(control, "substack") != 0)
-		return add_module(reading, control, rest, is_silent, level);
+		return add_module(reading, control, rest, level);
 	if (!add_line(reading, SKM_PAM_SUBSTACK, level))
 		return -E2BIG;
 	return follow(reading, next_word(&rest), depth, level, level + 1);
@@ -219,12 +225,11 @@ static int read_line(struct reading *reading, char *line, unsigned depth, unsign
 	if (!type)
 		return 0;
 	if (strcasecmp(type, "@include") == 0)
-		return follow(reading, next_word(&rest), depth, level, level);
-	bool is_silent = type[0] == '-';
-	if (is_silent)
+		return paste(reading, next_word(&rest), depth, level);
+	if (type[0] == '-') /* libpam then keeps silent about a missing module; it fails all the same */
 		type++;
 	if (strcasecmp(type, "auth") == 0)
-		return read_auth(reading, rest, is_silent, depth, level);
+		return read_auth(reading, rest, depth, level);
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(others); i++) {
 		if (strcasecmp(type, others[i]) == 0)
 			return 0;
@@ -263,7 +268,7 @@ static int read_text(struct reading *reading, char *text, unsigned depth, unsign
 			continue;
 		}
 		int r = read_line(reading, whole, depth, level);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		len = 0;
 		whole[0] = '\0';
@@ -279,10 +284,10 @@ static int read_file(struct reading *reading, const char *name, unsigned depth, 
 	int r = reading->files->read(reading->files->user, name, text, SKM_PAM_FILE_BYTES);
 	if (r == 0)
 		r = read_text(reading, text, depth, level);
-	if (r < 0 || !reading->files->assumes_ours || strcmp(name, "common-auth") != 0)
+	if (r != 0 || !reading->files->assumes_ours || strcmp(name, "common-auth") != 0)
 		return r;
 	char ours[] = SKM_PAM_OUR_MODULE;
-	return add_module(reading, "required", ours, false, level);
+	return add_module(reading, "required", ours, level);
 }
 
 int skm_pam_stack_read(
@@ -293,7 +298,9 @@ int skm_pam_stack_read(
 		return -ENOMEM;
 	struct reading reading = {files, stack};
 	int r = read_file(&reading, service, 0, 0);
-	if (r == 0)
-		*ret_stack = *stack;
-	return r;
+	if (r < 0)
+		return r;
+	stack->is_broken = r == BROKEN_FILE;
+	*ret_stack = *stack;
+	return 0;
 }

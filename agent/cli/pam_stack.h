@@ -45,13 +45,13 @@ enum skm_pam_kind {
 struct skm_pam_line {
 	enum skm_pam_kind kind;
 	unsigned level;			      /* of substacks, 0 = the service itself */
-	bool is_silent;			      /* "-auth": a module that is not there counts as PAM_IGNORE */
 	int actions[SKM_PAM_CODE_COUNT];      /* enum skm_pam_action or a jump */
 	char path[SKM_PAM_MODULE_BYTES];      /* as it is written; cut where it is longer */
 	char arguments[SKM_PAM_MODULE_BYTES]; /* one blank between two; cut where they are longer */
 };
 
 struct skm_pam_stack {
+	bool is_broken; /* libpam cannot start the service: nobody gets in, whatever the lines say */
 	unsigned count;
 	struct skm_pam_line lines[SKM_PAM_LINES_MAX];
 };

@@ -211,7 +211,7 @@ static uint32_t codes_of(const struct skm_pam_line *line, bool is_installed)
 	if (strcmp(name, SKM_PAM_OUR_MODULE) == 0)
 		return OUR_REFUSALS;
 	if (!is_installed)
-		return UINT32_C(1) << (line->is_silent ? SKM_PAM_IGNORE : SKM_PAM_MODULE_UNKNOWN);
+		return UINT32_C(1) << SKM_PAM_MODULE_UNKNOWN;
 	if (strcmp(name, "pam_deny.so") == 0 || strcmp(name, "pam_rootok.so") == 0)
 		return UINT32_C(1) << SKM_PAM_AUTH_ERR;
 	if (strcmp(name, "pam_permit.so") == 0)
@@ -343,6 +343,8 @@ static void prepare(struct judge *judge, const struct skm_pam_files *files, bool
 
 static int judge_stack(struct judge *judge, const struct skm_pam_files *files)
 {
+	if (judge->stack.is_broken)
+		return 0;
 	if (judge->stack.count == 0) {
 		judge->judgement.verdict = SKM_PAM_INHERITED;
 		return 0;
