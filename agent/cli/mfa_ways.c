@@ -187,27 +187,35 @@ static void judge_all(struct skm_mfa_ways *ways, const struct skm_pam_files *fil
 	}
 }
 
-int skm_mfa_ways_find(const char *root, bool after_enabling, struct skm_mfa_ways **ret_ways)
+static int fill(struct skm_mfa_ways *ways, struct place *place, bool after_enabling)
 {
-	SKM_CLEANUP(place_finish) struct place place = {.root = root};
-	SKM_CLEANUP(skm_mfa_ways_free) struct skm_mfa_ways *ways = calloc(1, sizeof(*ways));
-	if (!ways)
-		return -ENOMEM;
-	int r = find_module_folders(&place);
+	int r = find_module_folders(place);
 	for (size_t i = 0; r == 0 && i < SKM_ARRAY_SIZE(folders); i++)
-		r = list_folder(ways, root, folders[i]);
+		r = list_folder(ways, place->root, folders[i]);
 	if (r < 0)
 		return r;
-	struct skm_pam_files files = {read_service, is_installed, &place, false};
+	struct skm_pam_files files = {read_service, is_installed, place, false};
 	if (ways->count)
 		qsort(ways->services, ways->count, sizeof(*ways->services), compare_names);
 	judge_all(ways, &files);
 	files.assumes_ours = after_enabling || !ways->asks;
 	if (files.assumes_ours)
 		judge_all(ways, &files);
-	*ret_ways = ways;
-	ways = NULL;
 	return 0;
+}
+
+int skm_mfa_ways_find(const char *root, bool after_enabling, struct skm_mfa_ways **ret_ways)
+{
+	SKM_CLEANUP(place_finish) struct place place = {.root = root};
+	struct skm_mfa_ways *ways = calloc(1, sizeof(*ways));
+	if (!ways)
+		return -ENOMEM;
+	int r = fill(ways, &place, after_enabling);
+	if (r == 0)
+		*ret_ways = ways;
+	else
+		skm_mfa_ways_free(&ways);
+	return r;
 }
 
 void skm_mfa_ways_free(struct skm_mfa_ways **ways)

@@ -14,12 +14,21 @@
 #define UNSET (-100)
 #define BROKEN_FILE 1 /* beside 0 and -errno: libpam gives up the file */
 
+/* A file that is being read; those that include it lie below. */
+struct open_file {
+	char *text, *rest; /* rest NULL = at its end */
+	unsigned level;	   /* of its lines */
+	unsigned outer_level;
+	bool is_pasted; /* by @include */
+	bool takes_ours;
+};
+
 struct reading {
 	const struct skm_pam_files *files;
 	struct skm_pam_stack *stack;
+	unsigned depth;
+	struct open_file open[SKM_PAM_DEPTH_MAX + 1];
 };
-
-static int read_file(struct reading *reading, const char *name, unsigned depth, unsigned level);
 
 const char *skm_pam_module_name(const char *path)
 {
@@ -185,39 +194,59 @@ static int add_module(struct reading *reading, const char *control, char *rest, 
 	return 0;
 }
 
-/* A file that is not there is a line that fails, of the level of the one that names it. */
-static int follow(
-	struct reading *reading, const char *name, unsigned depth, unsigned level, unsigned level_inside)
+static int add_broken(struct reading *reading, unsigned level)
 {
-	int r = !name || depth >= SKM_PAM_DEPTH_MAX ? -ENOENT
-						    : read_file(reading, name, depth + 1, level_inside);
-	if (r != -ENOENT && r != BROKEN_FILE)
-		return r;
 	return add_line(reading, SKM_PAM_BROKEN, level) ? 0 : -E2BIG;
 }
 
-/* An @include that cannot be followed spoils the whole file: pam_start fails. */
-static int paste(struct reading *reading, const char *name, unsigned depth, unsigned level)
+static int open_file(struct reading *reading, const char *name, struct open_file file)
 {
-	int r = !name || depth >= SKM_PAM_DEPTH_MAX ? -ENOENT : read_file(reading, name, depth + 1, level);
+	if (!name || reading->depth > SKM_PAM_DEPTH_MAX)
+		return -ENOENT;
+	file.text = malloc(SKM_PAM_FILE_BYTES);
+	if (!file.text)
+		return -ENOMEM;
+	int r = reading->files->read(reading->files->user, name, file.text, SKM_PAM_FILE_BYTES);
+	if (r < 0) {
+		free(file.text);
+		return r;
+	}
+	file.rest = file.text;
+	file.takes_ours = reading->files->assumes_ours && strcmp(name, "common-auth") == 0;
+	reading->open[reading->depth++] = file;
+	return 0;
+}
+
+/* A file that is not there is a line that fails. */
+static int follow(struct reading *reading, const char *name, unsigned level, unsigned outer_level)
+{
+	int r = open_file(reading, name, (struct open_file){.level = level, .outer_level = outer_level});
+	return r == -ENOENT ? add_broken(reading, outer_level) : r;
+}
+
+/* An @include that cannot be followed spoils the file that it stands in. */
+static int paste(struct reading *reading, const char *name, unsigned level)
+{
+	int r = open_file(
+		reading, name, (struct open_file){.level = level, .outer_level = level, .is_pasted = true});
 	return r == -ENOENT ? BROKEN_FILE : r;
 }
 
-static int read_auth(struct reading *reading, char *rest, unsigned depth, unsigned level)
+static int read_auth(struct reading *reading, char *rest, unsigned level)
 {
 	const char *control = next_word(&rest);
 	if (!control)
-		return add_line(reading, SKM_PAM_BROKEN, level) ? 0 : -E2BIG;
+		return add_broken(reading, level);
 	if (strcasecmp(control, "include") == 0)
-		return follow(reading, next_word(&rest), depth, level, level);
+		return follow(reading, next_word(&rest), level, level);
 	if (strcasecmp(control, "substack") != 0)
 		return add_module(reading, control, rest, level);
 	if (!add_line(reading, SKM_PAM_SUBSTACK, level))
 		return -E2BIG;
-	return follow(reading, next_word(&rest), depth, level, level + 1);
+	return follow(reading, next_word(&rest), level + 1, level);
 }
 
-static int read_line(struct reading *reading, char *line, unsigned depth, unsigned level)
+static int read_line(struct reading *reading, char *line, unsigned level)
 {
 	static const char *const others[] = {"account", "password", "session"};
 	char *rest = line;
@@ -225,17 +254,17 @@ static int read_line(struct reading *reading, char *line, unsigned depth, unsign
 	if (!type)
 		return 0;
 	if (strcasecmp(type, "@include") == 0)
-		return paste(reading, next_word(&rest), depth, level);
+		return paste(reading, next_word(&rest), level);
 	if (type[0] == '-') /* libpam then keeps silent about a missing module; it fails all the same */
 		type++;
 	if (strcasecmp(type, "auth") == 0)
-		return read_auth(reading, rest, depth, level);
+		return read_auth(reading, rest, level);
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(others); i++) {
 		if (strcasecmp(type, others[i]) == 0)
 			return 0;
 	}
 	/* A type that is none counts as auth, since that is the most sensitive one. */
-	return add_line(reading, SKM_PAM_BROKEN, level) ? 0 : -E2BIG;
+	return add_broken(reading, level);
 }
 
 /* Cuts the comment and the blanks at the end; true when the line goes on in the next one. */
@@ -250,57 +279,79 @@ static bool trim(char *line)
 	return goes_on;
 }
 
-static int read_text(struct reading *reading, char *text, unsigned depth, unsigned level)
+/* The next line of the file, with those that continue it. 0 or -E2BIG. */
+static int take_line(struct open_file *file, char *line, size_t size)
 {
-	char whole[4096] = "";
 	size_t len = 0;
-	char *rest = text;
-	for (char *line; (line = strsep(&rest, "\n"));) {
-		bool goes_on = trim(line);
-		size_t line_len = strlen(line);
-		if (len + line_len + 2 > sizeof(whole))
+	line[0] = '\0';
+	while (file->rest) {
+		char *piece = strsep(&file->rest, "\n");
+		bool goes_on = trim(piece);
+		size_t piece_len = strlen(piece);
+		if (len + piece_len + 2 > size)
 			return -E2BIG;
-		memcpy(whole + len, line, line_len + 1);
-		len += line_len;
-		if (goes_on && rest) {
-			whole[len++] = ' ';
-			whole[len] = '\0';
-			continue;
-		}
-		int r = read_line(reading, whole, depth, level);
-		if (r != 0)
-			return r;
-		len = 0;
-		whole[0] = '\0';
+		memcpy(line + len, piece, piece_len + 1);
+		len += piece_len;
+		if (!goes_on)
+			break;
+		line[len++] = ' ';
+		line[len] = '\0';
 	}
 	return 0;
 }
 
-static int read_file(struct reading *reading, const char *name, unsigned depth, unsigned level)
+static void close_last(struct reading *reading)
 {
-	SKM_CLEANUP(skm_free) char *text = malloc(SKM_PAM_FILE_BYTES);
-	if (!text)
-		return -ENOMEM;
-	int r = reading->files->read(reading->files->user, name, text, SKM_PAM_FILE_BYTES);
-	if (r == 0)
-		r = read_text(reading, text, depth, level);
-	if (r != 0 || !reading->files->assumes_ours || strcmp(name, "common-auth") != 0)
+	free(reading->open[--reading->depth].text);
+}
+
+/* libpam gives up the file, and each one that pasted it; who merely included it goes on with a line that
+ * fails. */
+static int give_up(struct reading *reading)
+{
+	while (reading->depth > 1) {
+		struct open_file *file = &reading->open[reading->depth - 1];
+		bool is_pasted = file->is_pasted;
+		unsigned outer_level = file->outer_level;
+		close_last(reading);
+		if (!is_pasted)
+			return add_broken(reading, outer_level);
+	}
+	close_last(reading);
+	reading->stack->is_broken = true;
+	return 0;
+}
+
+static int read_step(struct reading *reading)
+{
+	struct open_file *file = &reading->open[reading->depth - 1];
+	char line[4096];
+	if (!file->rest) {
+		char ours[] = SKM_PAM_OUR_MODULE;
+		int r = file->takes_ours ? add_module(reading, "required", ours, file->level) : 0;
+		close_last(reading);
 		return r;
-	char ours[] = SKM_PAM_OUR_MODULE;
-	return add_module(reading, "required", ours, level);
+	}
+	int r = take_line(file, line, sizeof(line));
+	if (r == 0)
+		r = read_line(reading, line, file->level);
+	return r == BROKEN_FILE ? give_up(reading) : r;
 }
 
 int skm_pam_stack_read(
 	const struct skm_pam_files *files, const char *service, struct skm_pam_stack *ret_stack)
 {
-	SKM_CLEANUP(skm_free) struct skm_pam_stack *stack = calloc(1, sizeof(*stack));
+	struct skm_pam_stack *stack = calloc(1, sizeof(*stack));
 	if (!stack)
 		return -ENOMEM;
-	struct reading reading = {files, stack};
-	int r = read_file(&reading, service, 0, 0);
-	if (r < 0)
-		return r;
-	stack->is_broken = r == BROKEN_FILE;
-	*ret_stack = *stack;
-	return 0;
+	struct reading reading = {.files = files, .stack = stack};
+	int r = open_file(&reading, service, (struct open_file){0});
+	while (r == 0 && reading.depth > 0)
+		r = read_step(&reading);
+	while (reading.depth > 0)
+		close_last(&reading);
+	if (r == 0)
+		*ret_stack = *stack;
+	free(stack);
+	return r;
 }
