@@ -2,7 +2,8 @@
 /* `sekimori mfa enable`, and `mfa disable` without a person: the login of this machine. What is switched on
  * by mistake locks everybody out, those who could switch it off included. So before it: the verification
  * service answers, an administrator has just logged in with a code of their own, as far as that can be done
- * without the stack, and everybody who would be refused is named.
+ * without the stack, and everybody who would be refused is named. So are the logins that will not ask for a
+ * code although it is on: that is for the administrator to mend, or to know, and no reason not to switch.
  *
  * The switch is on record, in authd's stream and then in the system's log (authpriv), before it is made. Only
  * the way back may go without (--unrecorded): when authd is what is broken, nobody can log in, and whoever
@@ -14,6 +15,7 @@
 #include "mfa_people.h"
 #include "mfa_person.h"
 #include "mfa_stack.h"
+#include "mfa_ways.h"
 #include "text.h"
 
 #define ADMIN_GROUP "sekimori-admin"
@@ -27,6 +29,7 @@ static const char help_ja[] =
 	"  - 管理者 (自分、または --user NAME。root か sekimori-admin) が確認コードを1回入力します\n"
 	"  - 必須なのに未登録で、ログインできなくなる人がいれば名前を示して中止します\n"
 	"    (猶予期限 mfa require --grace-until があれば、期限までは通れます)\n"
+	"  - 有効にしても確認コードを求めない入口 (指紋、カード、自動ログイン等) があれば示します\n"
 	"  --yes                      ログインできなくなる人がいても切り替えます\n"
 	"  --socket PATH  --root DIR  --pam-auth-update PROGRAM   別の場所 (試験用)\n"
 	"元に戻すには sekimori mfa disable。以前の状態の写しは " SKM_MFA_STACK_KEPT " にあります。\n"
@@ -38,6 +41,7 @@ static const char help_en[] =
 	"  - an administrator (you, or --user NAME: root or in sekimori-admin) enters a code\n"
 	"  - whoever could not log in any more is named, and then nothing is switched\n"
 	"    (a grace, mfa require --grace-until, lets them pass until its last day)\n"
+	"  - logins that will ask for no code all the same (fingerprint, card, automatic) are named\n"
 	"  --yes                      switch although some could not log in\n"
 	"  --socket PATH  --root DIR  --pam-auth-update PROGRAM   other places (for tests)\n"
 	"Back: sekimori mfa disable. A copy of what was there is in " SKM_MFA_STACK_KEPT ".\n"
@@ -242,6 +246,37 @@ static int check_people(const struct skm_cli *cli, const struct skm_mfa_options 
 	return SKM_EXIT_NO;
 }
 
+/* ---- what the switch does not reach ---- */
+
+static int warn_of_ways(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, struct skm_mfa_ways **ret_ways)
+{
+	int r = skm_mfa_ways_find(options->root, true, ret_ways);
+	if (r < 0)
+		return stack_failure(cli, SKM_MFA_STACK_FOLDER, r);
+	if (skm_mfa_ways_count(*ret_ways) > 0) {
+		(void)fprintf(stderr, "%s\n",
+			SKM_SAY("注意: 有効にしても、確認コードなしの入口が残ります:",
+				"Warning: ways around the code remain once it is on:"));
+		skm_mfa_ways_print(stderr, cli->language, *ret_ways);
+	}
+	return 0;
+}
+
+/* The switch is made: what cannot be said any more must not look like a failure of it. */
+static void print_switched_on(const struct skm_mfa_ways *ways)
+{
+	SKM_CLEANUP(skm_free) char *buf = malloc(SKM_MFA_WAYS_JSON_BYTES);
+	struct skm_json json;
+	skm_json_init(&json, buf, buf ? SKM_MFA_WAYS_JSON_BYTES : 0);
+	skm_json_object_begin(&json, NULL);
+	skm_json_bool(&json, "changed", true);
+	skm_json_bool(&json, "enabled", true);
+	skm_mfa_ways_json(&json, ways);
+	skm_json_object_end(&json);
+	(void)puts(!buf || json.has_overflowed ? "{\"changed\":true,\"enabled\":true}" : buf);
+}
+
 /* ---- the switch ---- */
 
 static int run_switch(const struct skm_cli *cli, const struct skm_mfa_options *options, bool on)
@@ -278,7 +313,8 @@ static int already(const struct skm_cli *cli, const char *text)
 	return SKM_EXIT_YES;
 }
 
-static int switch_on(const struct skm_cli *cli, const struct skm_mfa_options *options)
+static int switch_on(
+	const struct skm_cli *cli, const struct skm_mfa_options *options, const struct skm_mfa_ways *ways)
 {
 	int r = skm_mfa_stack_keep(options->root);
 	if (r < 0)
@@ -295,8 +331,10 @@ static int switch_on(const struct skm_cli *cli, const struct skm_mfa_options *op
 		(void)!announce(cli, options, options->user, SKM_AUTH_FLAG_LOGIN_ON | SKM_AUTH_FLAG_FAILED);
 		return r;
 	}
+	/* As it is now, "asks_for_code" included. */
+	SKM_CLEANUP(skm_mfa_ways_free) struct skm_mfa_ways *now = NULL;
 	if (cli->json)
-		(void)puts("{\"changed\":true,\"enabled\":true}");
+		print_switched_on(skm_mfa_ways_find(options->root, false, &now) == 0 ? now : ways);
 	else
 		(void)puts(SKM_SAY(
 			"切り替えました。この画面を閉じる前に、別の画面でログインできることを確かめてください。\n"
@@ -327,12 +365,15 @@ int skm_verb_mfa_enable(struct skm_cli *cli, int argc, char **argv)
 	if (is_on)
 		return already(cli, SKM_SAY("既に有効です。何も変更していません。",
 					    "It is on already; nothing was changed."));
+	SKM_CLEANUP(skm_mfa_ways_free) struct skm_mfa_ways *ways = NULL;
 	r = check_admin(cli, &options);
+	if (r == 0)
+		r = warn_of_ways(cli, &options, &ways);
 	if (r == 0)
 		r = round_trip(cli, &options);
 	if (r == 0)
 		r = check_people(cli, &options);
-	return r != 0 ? r : switch_on(cli, &options);
+	return r != 0 ? r : switch_on(cli, &options, ways);
 }
 
 /* ---- back ---- */

@@ -154,6 +154,13 @@ prints "registered" "my phone"
 prints "registered" "10 left"
 expect 0 "registered, JSON" mfa status "$socket" --json
 prints "registered, JSON" '"state":"ok"'
+mkdir -p "$folder/root/etc/pam.d"
+echo 'auth required pam_fprintd.so' >"$folder/root/etc/pam.d/gdm-fingerprint"
+expect 0 "a way round it" mfa status "$socket" --root "$folder/root"
+prints "a way round it" "gdm-fingerprint: pam_fprintd.so alone lets people in (no code)"
+expect 0 "a way round it, JSON" mfa status "$socket" --root "$folder/root" --json
+prints "a way round it, JSON" '"ways_around":[{"service":"gdm-fingerprint","modules":["pam_fprintd.so"],"autologin":false}]'
+python3 -m json.tool "$folder/out" >/dev/null || fail "status --json is no JSON: $(cat "$folder/out")"
 for hidden in "$secret" secret; do
     grep -qF "$hidden" "$folder/out" && fail "status shows a secret"
 done

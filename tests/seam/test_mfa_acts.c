@@ -270,8 +270,15 @@ Test(mfa_acts, status_is_0_only_when_the_factor_can_be_used)
 	cr_expect_eq(mfa_run(skm_verb_mfa_status, "", "--user sato"), SKM_EXIT_NO);
 	mfa_prints("LOCKED (2 wrong codes, 2 min to go)");
 	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "rolled-back", "0"));
-	cr_expect_eq(mfa_run(skm_verb_mfa_status, "", "--user sato --json"), SKM_EXIT_NO);
-	cr_expect_str_eq(mfa_out, MFA_PERSON("sato", "rolled-back", "0") "\n");
+	cr_expect_eq(
+		mfa_run(skm_verb_mfa_status, "", "--user sato --json --root %s", mfa_folder), SKM_EXIT_NO);
+	/* what authd said, as it came, and what the command adds at its end */
+	char wanted[] = MFA_PERSON("sato", "rolled-back", "0");
+	wanted[sizeof(wanted) - 2] = '\0';
+	cr_expect_eq(strncmp(mfa_out, wanted, sizeof(wanted) - 2), 0, "%s", mfa_out);
+	cr_expect_str_eq(mfa_out + sizeof(wanted) - 2,
+		",\"login\":{\"asks_for_code\":false,\"ways_around\":[],\"closed_as_installed\":[],"
+		"\"not_judged\":[]}}\n");
 	/* Without --user it is the caller. */
 	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "ok", "0"));
 	(void)mfa_run(skm_verb_mfa_status, "", "%s", "");

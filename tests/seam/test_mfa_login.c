@@ -215,6 +215,61 @@ Test(mfa_login, the_way_back_goes_without_a_record_only_when_told_to)
 	cr_expect_null(strstr(mfa_err, "could not be put on record"));
 }
 
+/* ---- what it does not reach ---- */
+
+Test(mfa_login, ways_around_it_are_named_before_the_code_is_asked_for)
+{
+	make_machine();
+	tmpdir_write(mfa_folder, "auth required pam_fprintd.so\n", "m/etc/pam.d/gdm-fingerprint");
+	cr_expect_eq(run_machine(skm_verb_mfa_enable, "", "--user sato"), SKM_EXIT_NO, "no code was typed");
+	mfa_says("Warning: ways around the code remain once it is on:\n"
+		 "  gdm-fingerprint: pam_fprintd.so alone lets people in (no code)\n");
+	cr_expect_null(strstr(mfa_err, "  sshd:"), "it will ask");
+	answer_up_to_the_switch(SKM_AUTH_OK);
+	cr_expect_eq(run_machine(skm_verb_mfa_enable, "1\n", "ja| --user sato --json"), SKM_EXIT_YES);
+	mfa_says("注意: 有効にしても、確認コードなしの入口が残ります:\n"
+		 "  gdm-fingerprint: pam_fprintd.so だけで認証できます（確認コードなし）\n");
+	cr_expect_str_eq(mfa_out,
+		"{\"changed\":true,\"enabled\":true,\"login\":{\"asks_for_code\":true,\"ways_around\":[{\"service\":"
+		"\"gdm-fingerprint\",\"modules\":[\"pam_fprintd.so\"],\"autologin\":false}],"
+		"\"closed_as_installed\":[],\"not_judged\":[]}}\n");
+}
+
+Test(mfa_login, nothing_is_said_where_there_is_no_way_around_it)
+{
+	make_machine();
+	answer_up_to_the_switch(SKM_AUTH_OK);
+	cr_expect_eq(run_machine(skm_verb_mfa_enable, "1\n", "--user sato"), SKM_EXIT_YES);
+	cr_expect_null(strstr(mfa_err, "Warning"));
+}
+
+Test(mfa_login, status_tells_of_the_machine_too_and_its_exit_code_is_about_the_person)
+{
+	make_machine();
+	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "ok", "0"));
+	cr_expect_eq(mfa_run(skm_verb_mfa_status, "", "--user sato --root %s/m", mfa_folder), SKM_EXIT_YES);
+	mfa_prints("\nthis terminal's logins ask for no code (to switch: sekimori mfa enable)\n"
+		   "ways around it: none\n");
+	tmpdir_write(mfa_folder, "auth required pam_fprintd.so\n", "m/etc/pam.d/gdm-fingerprint");
+	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "ok", "0"));
+	cr_expect_eq(mfa_run(skm_verb_mfa_status, "", "--user sato --root %s/m", mfa_folder), SKM_EXIT_YES);
+	mfa_prints("ways around it that remain once it is on:\n  gdm-fingerprint: pam_fprintd.so alone");
+	tmpdir_write(mfa_folder, "auth required pam_unix.so\nauth required pam_sekimori.so\n",
+		"m/etc/pam.d/common-auth");
+	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "ok", "0"));
+	cr_expect_eq(
+		mfa_run(skm_verb_mfa_status, "", "ja| --user sato --root %s/m", mfa_folder), SKM_EXIT_YES);
+	mfa_prints("\nこの端末のログイン: 確認コードを求めます\n確認コードなしの入口:\n"
+		   "  gdm-fingerprint: pam_fprintd.so だけで認証できます（確認コードなし）\n");
+	mfa_answer_text(SKM_AUTH_OK, MFA_PERSON("sato", "ok", "0"));
+	cr_expect_eq(
+		mfa_run(skm_verb_mfa_status, "", "--user sato --json --root %s/m", mfa_folder), SKM_EXIT_YES);
+	mfa_prints(
+		"\"self\":0},\"login\":{\"asks_for_code\":true,\"ways_around\":[{\"service\":\"gdm-fingerprint\","
+		"\"modules\":[\"pam_fprintd.so\"],\"autologin\":false}],\"closed_as_installed\":[],"
+		"\"not_judged\":[]}}\n");
+}
+
 /* ---- of whom it is required ---- */
 
 Test(mfa_login, of_whom_it_is_required_is_announced_before_it_is_written)
