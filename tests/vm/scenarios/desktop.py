@@ -7,6 +7,7 @@ from login import CURSOR_BYTES, Greeter, differing, in_session, keyring_is_unloc
 from terminal import Setup, Terminal
 from waiting import wait_for
 
+TYPES = True
 SETUP = Setup("desktop", image="desktop", memory_mb=1536, prepare=login.KEYRING + login.ENROLLED + login.LIGHTDM_DEBUG)
 
 

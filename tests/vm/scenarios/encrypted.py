@@ -32,6 +32,7 @@ cp /mnt/boot/initrd.img-* /boot/
 umount /mnt/dev /mnt/proc /mnt/sys /mnt
 cryptsetup close cryptroot
 """
+TYPES = True
 SETUP = Setup("encrypted", prepare=MOVE_ROOT, second_disk_mb=3072)
 
 

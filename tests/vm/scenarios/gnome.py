@@ -13,6 +13,7 @@ mkdir -p /etc/systemd/system/getty@.service.d
 printf '[Service]\nEnvironment=LANG=C.UTF-8\n' > /etc/systemd/system/getty@.service.d/rig.conf
 systemctl daemon-reload
 """
+TYPES = True
 SETUP = Setup("gnome", image="gnome", memory_mb=3072, prepare=login.KEYRING + login.ENROLLED + GETTY_IN_ASCII)
 
 PASSWORD, CODE = "パスワード", "確認コード"
