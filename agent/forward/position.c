@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sekimori/chain.h"
+
 static const char *const stream_names[SKM_FORWARD_STREAM_COUNT_] = {
 	[SKM_FORWARD_AGENT] = "agent", [SKM_FORWARD_AUTH] = "auth"};
 
@@ -79,23 +81,15 @@ static uint64_t take_number(struct text *text, uint64_t max)
 	return text->error ? 0 : number;
 }
 
-static int hex_digit(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 static void take_tail(struct text *text, struct skm_position *position)
 {
 	while (!text->error && text->at < text->end && *text->at != '\n') {
-		int high = hex_digit(text->at[0]);
-		int low = text->end - text->at > 1 ? hex_digit(text->at[1]) : -1;
-		if (high < 0 || low < 0 || position->tail_len == SKM_POSITION_TAIL_BYTES) {
+		if (text->end - text->at < 2 || position->tail_len == SKM_POSITION_TAIL_BYTES ||
+			skm_hex_parse(text->at, 1, &position->tail[position->tail_len]) < 0) {
 			text->error = -EBADMSG;
 			return;
 		}
-		position->tail[position->tail_len++] = (uint8_t)(high << 4 | low);
+		position->tail_len++;
 		text->at += 2;
 	}
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "record_facts.h"
+#include "sekimori/chain.h"
 #include "sekimori/terminal_name.h"
 
 #define TAIL_MAX 400 /* the longest member "skm" */
@@ -55,23 +56,11 @@ static bool take_signed(struct cursor *cursor, int64_t *ret_number)
 	return true;
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool take_hex(struct cursor *cursor, uint8_t *bytes, size_t len)
 {
-	if ((size_t)(cursor->end - cursor->at) < 2 * len)
+	if ((size_t)(cursor->end - cursor->at) < 2 * len || skm_hex_parse(cursor->at, len, bytes) < 0)
 		return false;
-	for (size_t i = 0; i < len; i++, cursor->at += 2) {
-		int high = digit_of(cursor->at[0]), low = digit_of(cursor->at[1]);
-		if (high < 0 || low < 0)
-			return false;
-		bytes[i] = (uint8_t)(high << 4 | low);
-	}
+	cursor->at += 2 * len;
 	return true;
 }
 

@@ -6,19 +6,13 @@
 #include <string.h>
 
 #include "hmac.h"
+#include "sekimori/chain.h"
 #include "sekimori/io.h"
 #include "service.h"
 
 /* Made once with `systemd-id128 new`. Another value would make every record one of another machine. */
 static const uint8_t program_id[16] = {
 	0x22, 0xa8, 0xc0, 0x57, 0x54, 0x34, 0x4c, 0x19, 0xb2, 0xee, 0x66, 0x4c, 0x08, 0xe7, 0xb6, 0x9a};
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 int skm_machine_id_read(const char *path, uint8_t ret_machine[SKM_MACHINE_ID_BYTES])
 {
@@ -31,15 +25,11 @@ int skm_machine_id_read(const char *path, uint8_t ret_machine[SKM_MACHINE_ID_BYT
 	uint8_t mac[SKM_HMAC_BYTES_MAX];
 	if (len != 2 * sizeof(key) && !(len == 2 * sizeof(key) + 1 && text[len - 1] == '\n'))
 		return -EBADMSG; /* "uninitialized" among others */
+	if (skm_hex_parse(text, sizeof(key), key) < 0)
+		return -EBADMSG;
 	bool is_zero = true;
-	for (size_t i = 0; i < sizeof(key); i++) {
-		int high = digit(text[2 * i]);
-		int low = digit(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return -EBADMSG;
-		key[i] = (uint8_t)(high << 4 | low);
+	for (size_t i = 0; i < sizeof(key); i++)
 		is_zero = is_zero && key[i] == 0;
-	}
 	if (is_zero)
 		return -EBADMSG;
 	struct skm_hmac_key ready;
