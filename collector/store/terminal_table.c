@@ -42,6 +42,7 @@ struct table {
 	struct certificate *certificates;
 	size_t certificate_count;
 	int64_t now_sec;
+	bool is_saved; /* false: the store has not run, since rsyslog starts it with the first message */
 };
 
 static void free_table(struct table *table)
@@ -381,6 +382,9 @@ static void print_text_row(const struct row *row, enum skm_language language, FI
 static void print_text(const struct table *table, enum skm_language language, FILE *file)
 {
 	size_t unwell = 0;
+	if (!table->is_saved)
+		(void)fputs(
+			skm_text(language, "まだ何も受信していません\n", "nothing was received yet\n"), file);
 	for (size_t i = 0; i < table->row_count; i++) {
 		print_text_row(&table->rows[i], language, file);
 		unwell += !is_well(table->rows[i].state);
@@ -408,8 +412,9 @@ static int load(const struct skm_table_options *options, struct table *table)
 		r = skm_ledger_new(&none, &ledger);
 	if (r == 0)
 		r = skm_snapshot_load(folderfd, ledger, &unused);
+	table->is_saved = r == 0;
 	if (r == SKM_SNAPSHOT_NONE)
-		r = -ENODATA;
+		r = 0;
 	if (r == SKM_SNAPSHOT_DAMAGED)
 		r = -EBADMSG;
 	if (r == 0)
@@ -436,7 +441,7 @@ static int print_table(const struct skm_table_options *options, const struct tab
 		if (!is_well(table->rows[i].state))
 			return 1;
 	}
-	return 0;
+	return table->is_saved ? 0 : 1;
 }
 
 int skm_table_print(const struct skm_table_options *options, FILE *file)

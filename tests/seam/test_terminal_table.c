@@ -2,6 +2,7 @@
 /* The table of terminals: from a saved state and a list of certificates, in each form and language. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,10 +181,32 @@ Test(terminal_table, says_when_it_cannot_tell)
 	struct skm_table_options options = {.folder = "/nonexistent", .terminals_path = certificates};
 	cr_assert_eq(skm_table_print(&options, stdout), 3);
 	options.folder = root;
-	cr_assert_eq(skm_table_print(&options, stdout), 3, "no state");
 	tmpdir_write(root, "not a state", "state");
 	cr_assert_eq(skm_table_print(&options, stdout), 3, "not a state");
 	cr_assert_eq(skm_table_print_position(root, stdout), 3);
+}
+
+/* A collector is asked before its first message, when rsyslog has not started the store: everybody is to be
+ * seen, and nothing looks well. */
+Test(terminal_table, before_the_first_record_every_terminal_is_never_heard)
+{
+	struct skm_table_options options = {
+		.folder = root, .terminals_path = certificates, .form = SKM_TABLE_JSON, .now_sec = NOW_SEC};
+	for (int with_terminal = 0; with_terminal < 2; with_terminal++) {
+		char *text = NULL, line[64];
+		size_t size = 0;
+		(void)snprintf(line, sizeof(line), "T-1\tx\t%" PRId64 "\n", NOW_SEC + 400 * DAY_SEC);
+		if (with_terminal)
+			tmpdir_write(root, line, "terminals");
+		FILE *file = open_memstream(&text, &size);
+		cr_assert_eq(skm_table_print(&options, file), 1, "no terminal and no record is not well");
+		fclose(file);
+		json_t *rows = json_loads(text, 0, NULL);
+		cr_assert_eq(json_array_size(rows), (size_t)with_terminal, "%s", text);
+		cr_assert(!with_terminal || strcmp(state_of(rows, 0), "never") == 0, "%s", text);
+		json_decref(rows);
+		free(text);
+	}
 }
 
 Test(terminal_table, says_how_far_the_records_may_be_loaded)
