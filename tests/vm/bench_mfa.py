@@ -28,7 +28,7 @@ def prepare(t: Terminal) -> None:
     login.install_race(t)
     t.check("id saburo >/dev/null 2>&1 || useradd --create-home saburo")
     t.check("sekimori mfa import --user saburo --secret - --type hotp --algorithm sha256 --digits 6",
-            base64.b32encode(rivals.SECRET) + b"\n")
+            stdin=base64.b32encode(rivals.SECRET) + b"\n")
 
 
 def measure_logins(t: Terminal) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def measure_races(t: Terminal, runs: int) -> dict[str, Any]:
     phone, other = login.Phone(b"s" * 32, "sha256"), login.Phone(rivals.SECRET)
     t.check("id shiro >/dev/null 2>&1 || useradd --create-home shiro")
     t.check("sekimori mfa import --user shiro --secret - --type totp --algorithm sha256",
-            base64.b32encode(phone.secret).rstrip(b"=") + b"\n")
+            stdin=base64.b32encode(phone.secret).rstrip(b"=") + b"\n")
     accepted: dict[str, Any] = {}
     for sessions in SESSIONS:
         accepted[str(sessions)] = {name: [] for name in rivals.NAMES}
