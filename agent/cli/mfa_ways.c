@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,7 +17,7 @@
 #include "text.h"
 
 #define PATH_BYTES 4096
-#define SERVICE_BYTES 128
+#define SERVICE_BYTES (NAME_MAX + 1) /* no service is overlooked for its long name */
 #define SERVICES_MAX 1024u
 
 struct service {

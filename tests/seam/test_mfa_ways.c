@@ -2,6 +2,7 @@
 /* The files that Debian ships, folders and modules as they lie on a machine, and libpam itself as the judge
  * of what the walk says. */
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,6 +137,10 @@ Test(mfa_ways, what_is_no_service_is_left_out)
 		cr_expect_not(skm_mfa_ways_is_service(others[i]), "%s", others[i]);
 	cr_expect(skm_mfa_ways_is_service("sshd"));
 	cr_expect(skm_mfa_ways_is_service("gdm-autologin"));
+	/* as long as a file's name may be */
+	char longest[NAME_MAX + 1] = "";
+	memset(longest, 'x', NAME_MAX);
+	cr_expect(skm_mfa_ways_is_service(longest));
 	tmpdir_write(root, "", "etc/pam.d/folder/x");
 	find(root, false);
 	expect_printed(SKM_LANGUAGE_EN, "");

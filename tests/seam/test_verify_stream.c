@@ -27,7 +27,7 @@ static char *out; /* of the last verification */
 
 static char *path_of(const char *name)
 {
-	static char path[4][128];
+	static char path[4][TMPDIR_BYTES + 300];
 	static unsigned next;
 	next = (next + 1) % 4;
 	snprintf(path[next], sizeof(path[next]), "%s/%s", root, name);

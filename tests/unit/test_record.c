@@ -247,7 +247,7 @@ Test(record, factors_are_those_of_ocsf)
 	json_t *root;
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(expected); i++) {
 		sample_record(SKM_EVENT_AUTH_OK, &record);
-		snprintf(record.auth.factor, sizeof(record.auth.factor), "%s", expected[i].word);
+		snprintf(record.auth.factor, sizeof(record.auth.factor), "%.15s", expected[i].word);
 		root = format(&record);
 		json_t *factors = find(root, "auth_factors");
 		cr_assert_eq(json_array_size(factors), 1);

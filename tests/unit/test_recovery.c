@@ -116,7 +116,8 @@ Test(recovery, letters_count_under_their_number_only)
 	for (unsigned number = 0; number <= 99; number++) {
 		if (number == 4 || (number > 11 && number < 98))
 			continue;
-		(void)snprintf(text, sizeof(text), "%u%s", number, issued.texts[4] + 1);
+		(void)snprintf(
+			text, sizeof(text), "%u%.*s", number, SKM_RECOVERY_TEXT_BYTES, issued.texts[4] + 1);
 		cr_assert(try(&issued, text) == SKM_RECOVERY_WRONG, "%s", text);
 	}
 	cr_assert(memcmp(&before, &issued.state, sizeof(before)) == 0);
