@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import login
@@ -75,12 +76,15 @@ def measure_races(t: Terminal, runs: int) -> dict[str, Any]:
     return accepted
 
 
-def measure(t: Terminal, runs: int) -> tuple[dict[str, Any], dict[str, bool], str]:
-    """Figures, claims, and a table for people."""
-    prepare(t)
-    logins = measure_logins(t)
-    races = measure_races(t, runs)
-    claims, lines = {}, [("", "Sekimori", "google-auth", "pam_oath", "ratio to the faster", "claim")]
+def table_of(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    return "\n".join("  ".join(text.ljust(width) if column in (0, 5) else text.rjust(width) for column, (text, width)
+                               in enumerate(zip(line, widths))).rstrip() for line in lines)
+
+
+def login_lines(logins: dict[str, Any]) -> tuple[dict[str, bool], list[Sequence[str]]]:
+    claims: dict[str, bool] = {}
+    lines: list[Sequence[str]] = [("", "Sekimori", "google-auth", "pam_oath", "ratio to the faster", "claim")]
     for case in ("right", "wrong", "unknown"):
         for key in ("p50_usec", "p95_usec"):
             values = [logins[name][case][key] / 1000 for name in rivals.NAMES]
@@ -90,12 +94,23 @@ def measure(t: Terminal, runs: int) -> tuple[dict[str, Any], dict[str, bool], st
                 claims["login: not slower than the faster of the two"] = ratio <= 1
                 verdict = "holds" if ratio <= 1 else "does not hold"
             lines.append((f"login, {case}: {key[:3]}", *(f"{value:.2f} ms" for value in values), f"{ratio:.2f}", verdict))
+    return claims, lines
+
+
+def show_logins(logins: dict[str, Any]) -> tuple[dict[str, bool], str]:
+    claims, lines = login_lines(logins)
+    return claims, table_of(lines)
+
+
+def measure(t: Terminal, runs: int) -> tuple[dict[str, Any], dict[str, bool], str]:
+    """Figures, claims, and a table for people."""
+    prepare(t)
+    logins = measure_logins(t)
+    races = measure_races(t, runs)
+    claims, lines = login_lines(logins)
     for sessions, found in races.items():
         claims[f"one code, {sessions} sessions: accepted once"] = all(count == 1 for count in found["sekimori"])
         spans = [f"{min(found[name])}-{max(found[name])}" for name in rivals.NAMES]
         lines.append((f"one code, {sessions} sessions: accepted, {runs} runs", *spans, "",
                       "holds" if all(count == 1 for count in found["sekimori"]) else "does not hold"))
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    table = "\n".join("  ".join(text.ljust(width) if column in (0, 5) else text.rjust(width) for column, (text, width)
-                                in enumerate(zip(line, widths))).rstrip() for line in lines)
-    return {"login": logins, "race": races}, claims, table
+    return {"login": logins, "race": races}, claims, table_of(lines)
