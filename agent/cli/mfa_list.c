@@ -59,7 +59,7 @@ static void print_machine(const struct skm_cli *cli, const struct skm_mfa_ways *
 	skm_mfa_ways_print(stdout, cli->language, ways);
 }
 
-/* authd's object as it came, with ours as its last member. 0 or -errno. */
+/* authd's object as it came, with ours as its last member; ours alone without one. 0 or -errno. */
 static int print_json(const char *object, const struct skm_mfa_ways *ways)
 {
 	SKM_CLEANUP(skm_free) char *buf = malloc(SKM_MFA_WAYS_JSON_BYTES);
@@ -70,19 +70,23 @@ static int print_json(const char *object, const struct skm_mfa_ways *ways)
 	skm_json_object_begin(&json, NULL);
 	skm_mfa_ways_json(&json, ways);
 	skm_json_object_end(&json);
-	const char *end = strrchr(object, '}');
-	if (json.has_overflowed || !end)
+	const char *end = object ? strrchr(object, '}') : NULL;
+	if (json.has_overflowed || (object && !end))
 		return -EOVERFLOW;
-	(void)printf("%.*s,%s\n", (int)(end - object), object, buf + 1);
+	if (end)
+		(void)printf("%.*s,%s\n", (int)(end - object), object, buf + 1);
+	else
+		(void)puts(buf);
 	return 0;
 }
 
-/* The person, then the machine. 0, or the exit code, said. */
+/* The person, then the machine, which can be judged also when the service does not answer: then neither an
+ * object nor a person. 0, or the exit code, said. */
 static int print_status(const struct skm_cli *cli, const struct skm_mfa_options *options, const char *object,
 	const struct skm_mfa_person *person)
 {
 	SKM_CLEANUP(skm_mfa_ways_free) struct skm_mfa_ways *ways = NULL;
-	if (!cli->json)
+	if (!cli->json && person)
 		skm_mfa_person_print(stdout, cli->language, person);
 	int r = skm_mfa_ways_find(options->root, false, &ways);
 	if (r == 0 && cli->json)
@@ -114,8 +118,10 @@ int skm_verb_mfa_status(struct skm_cli *cli, int argc, char **argv)
 	skm_auth_write_begin(&request, SKM_AUTH_STATUS);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, options.user);
 	r = skm_mfa_do(cli, &options, &request, &answer);
-	if (r != 0)
+	if (r != 0) {
+		(void)print_status(cli, &options, NULL, NULL);
 		return r;
+	}
 	struct skm_mfa_person person;
 	r = skm_mfa_person_parse(answer.text, &person);
 	if (r < 0)

@@ -270,6 +270,24 @@ Test(mfa_login, status_tells_of_the_machine_too_and_its_exit_code_is_about_the_p
 		"\"not_judged\":[]}}\n");
 }
 
+Test(mfa_login, the_machine_is_told_of_when_the_service_does_not_answer)
+{
+	make_machine();
+	tmpdir_write(mfa_folder, "auth required pam_fprintd.so\n", "m/etc/pam.d/gdm-fingerprint");
+	mfa_exchange_count = 1;
+	mfa_exchanges[0].count = 0; /* hangs up */
+	cr_expect_eq(
+		mfa_run(skm_verb_mfa_status, "", "--user sato --root %s/m", mfa_folder), SKM_EXIT_UNKNOWN);
+	mfa_prints("this terminal's logins ask for no code");
+	mfa_prints("gdm-fingerprint: pam_fprintd.so alone");
+	cr_expect_str_neq(mfa_err, "");
+	mfa_exchange_count = 1;
+	mfa_exchanges[0].count = 0;
+	cr_expect_eq(mfa_run(skm_verb_mfa_status, "", "--user sato --json --root %s/m", mfa_folder),
+		SKM_EXIT_UNKNOWN);
+	cr_expect_eq(strstr(mfa_out, "{\"login\":{\"asks_for_code\":false,"), mfa_out, "%s", mfa_out);
+}
+
 /* ---- of whom it is required ---- */
 
 Test(mfa_login, of_whom_it_is_required_is_announced_before_it_is_written)
