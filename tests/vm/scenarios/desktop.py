@@ -80,3 +80,40 @@ def test_i3lock(t: Terminal) -> None:
     Greeter(t).wait_still()
     t.vm.type_text("taro" + phone.fresh(t) + "\n")
     wait_for(lambda: not locker_runs(t, "i3lock"), "i3lock to open", 180.0)
+
+
+def xsecurelock_asks(t: Terminal, after: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """Waits until its PAM helper waits for an answer, and is another process or has read more than `after`: those two."""
+    def asks() -> tuple[int, int] | None:
+        code, out, _ = t.run("pid=$(pgrep -u taro -x authproto_pam) && cat /proc/$pid/syscall && grep rchar /proc/$pid/io && echo $pid")
+        if code != 0:
+            return None
+        call, read, pid = out.splitlines()
+        now = int(pid), int(read.split()[1])
+        is_new = now[0] != after[0] or now[1] > after[1]
+        return now if is_new and call.startswith("0 0x0 ") else None       # read(2) on its standard input
+    now = wait_for(asks, "xsecurelock to ask", 180.0)
+    Greeter(t).wait_still()
+    return now
+
+
+def test_xsecurelock(t: Terminal) -> None:
+    """It shows each question in a dialog of its own, and runs as the user too. After a wrong code it asks again."""
+    phone = taros_phone(t)
+    log_in(t, phone)
+    wait_for(lambda: t.run("pgrep -u taro -x openbox")[0] == 0, "the window manager", 180.0)
+    Greeter(t).wait_still()
+    in_session(t, "env XSECURELOCK_SAVER=saver_blank XSECURELOCK_AUTH_TIMEOUT=600 XSECURELOCK_BLANK_TIMEOUT=-1 xsecurelock")
+    wait_for(lambda: set(t.vm.picture()) == {0}, "xsecurelock to cover the screen", 180.0)
+    t.vm.press("ctrl")              # the first key only wakes it
+    asked = xsecurelock_asks(t)
+    t.vm.type_text("taro\n")
+    asked = xsecurelock_asks(t, asked)
+    t.vm.type_text(phone.wrong(t) + "\n")
+    t.wait_record(event="AUTH_FAIL", stream="auth")
+    asked = xsecurelock_asks(t, asked)
+    assert locker_runs(t, "xsecurelock")
+    t.vm.type_text("taro\n")
+    xsecurelock_asks(t, asked)
+    t.vm.type_text(phone.fresh(t) + "\n")
+    wait_for(lambda: not locker_runs(t, "xsecurelock"), "xsecurelock to open", 180.0)
