@@ -303,6 +303,15 @@ class VM:
         """Photographs the screen as a PNG."""
         self.qmp.execute("screendump", {"filename": str(path), "format": "png"})
 
+    def sleep(self, seconds: float = 5.0) -> None:
+        """Suspends it to memory and wakes it. Its clock counts sleep in whole seconds: let it be some."""
+        self.spawn("echo mem > /sys/power/state")
+        self.qmp.wait_event("SUSPEND", lambda data: True)
+        asleep = Deadline(seconds)
+        wait_for(asleep.over, "the machine to have slept")
+        self.qmp.execute("system_wakeup", {})
+        self.wait_ready()
+
     def picture(self) -> bytes:
         """The screen as pixels of three bytes, row by row."""
         path = self.work / "screen.ppm"

@@ -112,6 +112,17 @@ def test_clock_in_2037_and_back(t: Terminal) -> None:
     assert login.su(t, ["taro", taros_recovery(t)[0]]).ok
 
 
+def test_suspended(t: Terminal) -> None:
+    """A code that was taken before the machine slept is a used one after it has woken up."""
+    phone = taros_phone(t)
+    code = phone.fresh(t)
+    assert login.su(t, ["taro", code]).ok
+    t.vm.sleep()
+    refused_with(login.su(t, ["taro", code]), REPLAYED)
+    assert login.su(t, ["taro", phone.fresh(t)]).ok
+    assert login.su(t, ["taro", taros_recovery(t)[0]]).ok
+
+
 def test_service_killed_during_logins(t: Terminal) -> None:
     """Whatever happens to a login in flight: a code that was accepted is not accepted again."""
     phone = taros_phone(t)

@@ -6,7 +6,7 @@ import json
 
 from expect import expect_nothing_opened, set_config
 from terminal import Terminal
-from waiting import Deadline, wait_for
+from waiting import wait_for
 
 LOG = "/var/log/sekimori/agent"
 
@@ -243,13 +243,7 @@ def test_storm_overflows_and_ends_in_the_truth(t: Terminal) -> None:
 def test_resume_looks_again(t: Terminal) -> None:
     """What changed while the machine slept is found at once, not at the next interval."""
     t.check("echo 1 > /sys/bus/usb/devices/usb1/interface_authorized_default")
-    t.vm.spawn("echo mem > /sys/power/state")
-    t.vm.qmp.wait_event("SUSPEND", lambda data: True)
-    # the machine's clock counts sleep in whole seconds: let it be some
-    asleep = Deadline(5.0)
-    wait_for(asleep.over, "the machine to have slept")
-    t.vm.qmp.execute("system_wakeup", {})
-    t.vm.wait_ready()
+    t.vm.sleep()
     t.wait_record(event="RESUMED")
     t.wait_record(event="CONTROLLER_OPEN", where=lambda r: r["object"] == "usb1")
     with t.usb.stick(serial="AFTER"):
