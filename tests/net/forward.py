@@ -52,7 +52,7 @@ action(type="omfile" file="{folder}/rsyslogd.log")
 CONFIG = """
 terminal: {{ number = "PC 042"; }};
 forward: {{
-  host = "127.0.0.1"; port = "{port}"; name = "collector.lab"; start_jitter = "0s"; retry_first = "100ms";
+  host = "{host}"; port = "{port}"; name = "collector.lab"; start_jitter = "0s"; retry_first = "100ms";
   retry_max = "1s"; ca = "{folder}/ca.pem"; cert = "{folder}/terminal.pem"; key = "{folder}/terminal.key";
 }};
 """
@@ -148,6 +148,8 @@ class Collector:
             # A kill may tear a line in two; the next one is then joined to it, and both come again.
             if not app.startswith(b"sekimori-") or terminal != b"PC_042":
                 continue
+            if records == b"on":  # a sign of life carries no record
+                continue
             messages += 1
             streams[app[len(b"sekimori-"):]] += records.split(b"\x1e")
         return streams, messages
@@ -161,8 +163,13 @@ class Terminal:
         self.segment = {"agent": 1, "auth": 1}
         for name in ("log/agent", "log/auth", "state"):
             (folder / name).mkdir(parents=True)
-        (folder / "sekimori.conf").write_text(CONFIG.format(folder=folder, port=port))
-        (folder / "sekimori.conf").chmod(0o600)
+        self.port = port
+        self.configure("127.0.0.1")
+
+    def configure(self, host):
+        (self.folder / "new.conf").write_text(CONFIG.format(folder=self.folder, port=self.port, host=host))
+        (self.folder / "new.conf").chmod(0o600)
+        os.replace(self.folder / "new.conf", self.folder / "sekimori.conf")
 
     def write(self, stream, count):
         """As the daemons do: whole lines, one write, segments that are never touched again."""
@@ -301,6 +308,21 @@ def black_hole(scene):
     scene.check("black hole, then shutdown")
 
 
+def ipv6(scene):
+    """The collector has an address of IPv6; taken over by a reload, without a restart."""
+    terminal = scene.terminal
+    terminal.forget()
+    terminal.configure("::1")
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.write("agent", 100)
+    scene.check("a collector with an address of IPv6")
+    assert terminal.says("connected to the collector ::1 port %d" % terminal.port), terminal.journal.read_text()
+    terminal.configure("127.0.0.1")
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.write("auth", 10)
+    scene.check("and back")
+
+
 def stranger_collectors(scene):
     """Who shows no valid certificate of the collector gets nothing."""
     scene.pki.issue("expired", "collector.lab", "serverAuth", end="20210101000000Z")
@@ -383,7 +405,7 @@ def main():
         os.umask(0o077)
         scene = Scene(folder, program)
         try:
-            for act in (kills, outage, black_hole, stranger_collectors, terminal_certificates, warning):
+            for act in (kills, outage, black_hole, ipv6, stranger_collectors, terminal_certificates, warning):
                 act(scene)
             assert scene.terminal.kill(signal.SIGTERM) == 0
         except BaseException:
