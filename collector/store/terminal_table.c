@@ -357,6 +357,15 @@ static const char *state_text(const char *state, enum skm_language language)
 	return state;
 }
 
+static const char *factor_text(const struct skm_chain_entry *entry, enum skm_language language)
+{
+	if (entry->factor_rule == SKM_FACTOR_REQUIRED)
+		return skm_text(language, "有効", "yes");
+	if (entry->factor_rule == SKM_FACTOR_NOT_REQUIRED)
+		return skm_text(language, "無効", "no");
+	return skm_text(language, "不明", "not known");
+}
+
 static void print_text_row(const struct row *row, enum skm_language language, FILE *file)
 {
 	const struct skm_chain_entry *entry = &row->entry;
@@ -387,10 +396,9 @@ static void print_text_row(const struct row *row, enum skm_language language, FI
 			entry->offset_usec / 1000, entry->delay_msec / 1000);
 	if (gate_word(entry)[0])
 		(void)fprintf(file, skm_text(language, "  関所 %s", "  gate %s"), gate_word(entry));
-	if (factor_word(entry)[0])
+	if (strcmp(entry->stream, "auth") == 0)
 		(void)fprintf(file, skm_text(language, "  多要素認証の必須化 %s", "  MFA required %s"),
-			entry->factor_rule == SKM_FACTOR_REQUIRED ? skm_text(language, "有効", "yes")
-								  : skm_text(language, "無効", "no"));
+			factor_text(entry, language));
 	if (row->has_certificate)
 		(void)fprintf(file,
 			skm_text(language, "  証明書 残り %" PRId64 " 日",

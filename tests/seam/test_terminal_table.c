@@ -175,6 +175,9 @@ Test(terminal_table, says_whether_the_login_asks_and_whether_a_machine_is_on)
 	struct skm_chain_entry yes = entry_of("T-1", 1), no = entry_of("T-2", 2),
 			       unknown = entry_of("T-3", 3);
 	char *text = NULL;
+	snprintf(yes.stream, sizeof(yes.stream), "auth");
+	snprintf(no.stream, sizeof(no.stream), "auth");
+	snprintf(unknown.stream, sizeof(unknown.stream), "auth");
 	yes.factor_rule = SKM_FACTOR_REQUIRED;
 	no.factor_rule = SKM_FACTOR_NOT_REQUIRED;
 	no.alive_sec = NOW_SEC;
@@ -195,6 +198,7 @@ Test(terminal_table, says_whether_the_login_asks_and_whether_a_machine_is_on)
 	free(text);
 	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_EN, &text), 0);
 	cr_assert(strstr(text, "  MFA required yes\n") && strstr(text, "  MFA required no\n"), "%s", text);
+	cr_assert(strstr(text, "  MFA required not known\n"), "%s", text);
 	free(text);
 	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_JA, &text), 0);
 	cr_assert(strstr(text, "多要素認証の必須化 有効") && strstr(text, "多要素認証の必須化 無効"), "%s",
