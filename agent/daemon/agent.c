@@ -24,6 +24,8 @@
 #include "gatekeeper.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
+#include "service_manager.h"
+#include "stop_record.h"
 
 #define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
@@ -544,6 +546,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.log_folder = "/var/log/sekimori/agent",
 		.chain_path = "/var/lib/sekimori/chain/agent/chain",
 		.control_path = SKM_CONTROL_PATH,
+		.manager_path = SKM_MANAGER_SOCKET,
 		.udev_group = "kernel",
 	};
 }
@@ -568,11 +571,9 @@ int skm_agent_run(const struct skm_agent_options *options)
 		r = skm_loop_run(agent.loop);
 	if (agent.gatekeeper) {
 		(void)skm_notify("STOPPING=1");
-		record_fact(&agent, SKM_EVENT_AGENT_STOP, r < 0 ? SKM_OUTCOME_ERROR : SKM_OUTCOME_LOGGED,
-			"sekimorid",
-			r < 0 ? "stopped by an error: %s; the gate stays closed"
-			      : "stopped%s; the gate stays closed",
-			r < 0 ? strerrordesc_np(-r) : "");
+		struct skm_record stop;
+		skm_stop_record(options->manager_path, r, &stop);
+		on_record(&agent, &stop);
 		skm_agent_log_end_round(agent.log);
 	}
 	take_down(&agent);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who does what when. After each round of events: what the collector has stored goes to disk, then as much is
  * sent as the window takes, then it is decided what to wait for. Nothing to send: it waits for the kernel to
- * say that a stream grew, and for nothing else.
+ * say that a stream grew, and for one timer of the checkpoint period: when the agent has written nothing in
+ * it, the collector is told that the machine is on nevertheless. While the agent lives this sends nothing.
  *
  * One connection for both streams: half the handshakes in the morning, half the memory at the collector, and
  * a stream that cannot be stored there stops the other one anyway, since the collector takes one message
@@ -16,6 +17,7 @@
 #include <sys/inotify.h>
 #include <time.h>
 
+#include "alive.h"
 #include "backoff.h"
 #include "certificate.h"
 #include "link.h"
@@ -44,6 +46,7 @@ struct flight {
 	uint32_t txnr;
 	enum skm_forward_stream stream;
 	struct skm_position behind;
+	bool is_alive; /* it carries no record */
 	bool is_stored;
 };
 
@@ -59,6 +62,7 @@ struct skm_forwarder {
 	unsigned turn; /* which stream is asked first */
 	char terminal[SKM_TERMINAL_BYTES];
 	struct skm_source *folders, *retry, *look_again, *end;
+	struct skm_alive alive;
 
 	struct skm_link *link;
 	struct flight flights[SKM_LINK_WINDOW]; /* in the order of sending, from `first` on */
@@ -256,6 +260,9 @@ static void wait_to_retry(struct skm_forwarder *forwarder, uint64_t wait_ms)
 static void drop_link(struct skm_forwarder *forwarder)
 {
 	forwarder->link = skm_link_free(forwarder->link);
+	for (unsigned i = 0; i < forwarder->flight_count; i++)
+		forwarder->alive.is_owed |=
+			forwarder->flights[(forwarder->first + i) % SKM_LINK_WINDOW].is_alive;
 	forwarder->first = forwarder->flight_count = 0;
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(forwarder->streams); i++) {
 		struct stream *stream = &forwarder->streams[i];
@@ -291,8 +298,10 @@ static int on_stored(void *user, uint32_t txnr)
 	/* Only what has no gap before it counts. */
 	while (forwarder->flight_count > 0 && forwarder->flights[forwarder->first].is_stored) {
 		const struct flight *oldest = &forwarder->flights[forwarder->first];
-		forwarder->state.acknowledged[oldest->stream] = oldest->behind;
-		forwarder->is_unsaved = true;
+		if (!oldest->is_alive) {
+			forwarder->state.acknowledged[oldest->stream] = oldest->behind;
+			forwarder->is_unsaved = true;
+		}
 		forwarder->first = (forwarder->first + 1) % SKM_LINK_WINDOW;
 		forwarder->flight_count--;
 	}
@@ -361,12 +370,25 @@ static bool send_from(struct skm_forwarder *forwarder, struct stream *stream)
 		skm_segment_reader_take(stream->reader, &behind);
 	if (message->line_count == 0)
 		return false;
+	if (stream->which == SKM_FORWARD_AGENT)
+		skm_alive_record(&forwarder->alive);
 	unsigned last = (forwarder->first + forwarder->flight_count++) % SKM_LINK_WINDOW;
 	forwarder->flights[last] = (struct flight){
 		.txnr = skm_link_send(forwarder->link), .stream = stream->which, .behind = behind};
 	if (forwarder->is_ending)
 		skm_timer_arm(forwarder->end, forwarder->options.quiet_ms, 0);
 	return true;
+}
+
+/* The room is there, and no record waits. */
+static void send_alive(struct skm_forwarder *forwarder)
+{
+	skm_message_alive(skm_link_message(forwarder->link), forwarder->terminal,
+		skm_forward_stream_to_string(SKM_FORWARD_AGENT));
+	unsigned last = (forwarder->first + forwarder->flight_count++) % SKM_LINK_WINDOW;
+	forwarder->flights[last] = (struct flight){
+		.txnr = skm_link_send(forwarder->link), .stream = SKM_FORWARD_AGENT, .is_alive = true};
+	forwarder->alive.is_owed = false;
 }
 
 static bool anything_waits(struct skm_forwarder *forwarder)
@@ -385,7 +407,8 @@ static void send_or_connect(struct skm_forwarder *forwarder)
 	if (forwarder->config->forward.host[0] == '\0')
 		return;
 	if (!forwarder->link) {
-		if (forwarder->may_connect && !forwarder->is_ending && anything_waits(forwarder))
+		if (forwarder->may_connect && !forwarder->is_ending &&
+			(anything_waits(forwarder) || forwarder->alive.is_owed))
 			connect_now(forwarder);
 		return;
 	}
@@ -395,6 +418,8 @@ static void send_or_connect(struct skm_forwarder *forwarder)
 		forwarder->turn = (forwarder->turn + 1) % SKM_FORWARD_STREAM_COUNT_;
 		asked = send_from(forwarder, stream) ? 0 : asked + 1;
 	}
+	if (forwarder->alive.is_owed && !forwarder->is_ending && skm_link_has_room(forwarder->link))
+		send_alive(forwarder);
 }
 
 static int after_round(void *user)
@@ -479,6 +504,8 @@ static int add_sources(struct skm_forwarder *forwarder)
 			forwarder->loop, CLOCK_BOOTTIME, on_look_again, forwarder, &forwarder->look_again);
 	if (r == 0)
 		r = skm_loop_add_timer(forwarder->loop, CLOCK_BOOTTIME, on_quiet, forwarder, &forwarder->end);
+	if (r == 0)
+		r = skm_alive_begin(forwarder->loop, &forwarder->alive);
 	return r;
 }
 
@@ -518,6 +545,8 @@ void skm_forwarder_start(struct skm_forwarder *forwarder)
 {
 	say_settings(forwarder);
 	skm_loop_set_after_round(forwarder->loop, after_round, forwarder);
+	skm_alive_arm(&forwarder->alive, forwarder->config, forwarder->options.alive_first_ms,
+		forwarder->options.alive_ms);
 	wait_to_retry(forwarder,
 		skm_backoff_start_ms(forwarder->config->forward.jitter_ms, next_random(forwarder)));
 }
@@ -528,6 +557,8 @@ void skm_forwarder_reconfigure(struct skm_forwarder *forwarder, struct skm_confi
 	take_config(forwarder, config);
 	forwarder->trouble[0] = '\0';
 	say_settings(forwarder);
+	skm_alive_arm(&forwarder->alive, forwarder->config, forwarder->options.alive_first_ms,
+		forwarder->options.alive_ms);
 	wait_to_retry(forwarder, 0);
 }
 
@@ -556,6 +587,7 @@ struct skm_forwarder *skm_forwarder_free(struct skm_forwarder *forwarder)
 	forwarder->retry = skm_source_remove(forwarder->retry);
 	forwarder->look_again = skm_source_remove(forwarder->look_again);
 	forwarder->end = skm_source_remove(forwarder->end);
+	skm_alive_end(&forwarder->alive);
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(forwarder->streams); i++)
 		forwarder->streams[i].reader = skm_segment_reader_free(forwarder->streams[i].reader);
 	skm_fd_close(&forwarder->notify_fd);

@@ -41,6 +41,14 @@ bool skm_message_add(struct skm_message *message, const char *line, size_t len)
 	return true;
 }
 
+void skm_message_alive(struct skm_message *message, const char *terminal, const char *stream)
+{
+	int n = snprintf(message->buf + SKM_RELP_HEAD_BYTES, SKM_MESSAGE_BYTES_MAX,
+		"<109>1 - %s sekimori-%s - alive - on", terminal, stream);
+	message->len = (size_t)n;
+	message->line_count = 0;
+}
+
 const char *skm_message_frame(struct skm_message *message, uint32_t txnr, size_t *ret_len)
 {
 	char head[SKM_RELP_HEAD_BYTES];

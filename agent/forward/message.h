@@ -3,8 +3,8 @@
  *
  *   <109>1 - TERMINAL sekimori-STREAM - - - LINE[0x1E LINE…]
  *
- * Several lines only when several wait. RFC 5424: 109 is facility 13 (log audit), severity 5 (notice). Pure.
- */
+ * Several lines only when several wait. RFC 5424: 109 is facility 13 (log audit), severity 5 (notice). Or no
+ * record at all: `<109>1 - TERMINAL sekimori-STREAM - alive - on`. Pure. */
 #ifndef SKM_FORWARD_MESSAGE_H
 #define SKM_FORWARD_MESSAGE_H
 
@@ -29,6 +29,8 @@ bool skm_message_can_carry(const char *line, size_t len);
 void skm_message_begin(struct skm_message *message, const char *terminal, const char *stream);
 /* False: it is full, nothing was added. The line must be one that can be carried; the first always fits. */
 bool skm_message_add(struct skm_message *message, const char *line, size_t len);
+/* In place of a message with lines: the terminal is on, and there was nothing of the stream to send. */
+void skm_message_alive(struct skm_message *message, const char *terminal, const char *stream);
 /* The whole frame; lives in the message. */
 const char *skm_message_frame(struct skm_message *message, uint32_t txnr, size_t *ret_len);
 

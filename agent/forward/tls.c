@@ -115,6 +115,19 @@ static int read_not_after(const struct tls *tls, const char *path, int64_t *ret_
 	return 0;
 }
 
+/* A list of what the authority has revoked stands in the same file: there is one place from which trust
+ * comes, and a list that is missing cannot be told from one that was never needed. A list that cannot be read
+ * is no list. */
+static int load_revoked(struct tls *tls, const struct file *ca)
+{
+	static const char mark[] = "-----BEGIN X509 CRL-----";
+	gnutls_datum_t text = datum_of(ca);
+	if (!memmem(ca->text, ca->len, mark, sizeof(mark) - 1))
+		return 0;
+	int code = gnutls_certificate_set_x509_crl_mem(tls->credentials, &text, GNUTLS_X509_FMT_PEM);
+	return code < 0 ? code : 0;
+}
+
 static int load(struct tls *tls, const struct skm_tls_options *options, int64_t *ret_not_after_sec,
 	char error[SKM_TRANSPORT_ERROR_BYTES])
 {
@@ -134,6 +147,10 @@ static int load(struct tls *tls, const struct skm_tls_options *options, int64_t 
 		code = gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_text, GNUTLS_X509_FMT_PEM);
 	if (code <= 0)
 		return refuse(error, "there is no certificate in", options->ca_path, code);
+	code = load_revoked(tls, &ca);
+	if (code < 0)
+		return refuse(
+			error, "the list of revoked certificates is damaged in", options->ca_path, code);
 	code = gnutls_certificate_set_x509_key_mem2(
 		tls->credentials, &cert_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (code < 0)

@@ -6,7 +6,7 @@
 #include "transport.h"
 
 struct skm_tls_options {
-	const char *ca_path, *cert_path, *key_path; /* PEM */
+	const char *ca_path, *cert_path, *key_path; /* PEM; beside the authority's, a list of revoked ones */
 	const char *name;			    /* that the collector's certificate must carry */
 };
 

@@ -54,6 +54,7 @@ bool skm_notice_is_alarm(enum skm_notice_kind kind)
 	case SKM_NOTICE_MISMATCH:
 	case SKM_NOTICE_DROP:
 	case SKM_NOTICE_SILENT:
+	case SKM_NOTICE_STOPPED:
 	case SKM_NOTICE_DISK:
 	case SKM_NOTICE_COUNT_:
 	default:

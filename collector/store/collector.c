@@ -27,6 +27,9 @@
 #define WATCH_USEC (10 * SKM_USEC_PER_SEC)
 #define FOREIGN_USEC (60 * SKM_USEC_PER_SEC)
 #define INDEX_GROUP 4096
+/* Of the time until silence: five minutes of twenty. A restart takes a second; an upgrade that takes longer
+ * than this is worth a look. */
+#define STOP_GRACE_PART 4
 #define ANSWER_BYTES 160
 
 struct skm_collector {
@@ -189,6 +192,12 @@ static int take_message(struct skm_collector *collector, char *line, size_t len)
 	struct skm_timestamp time = now(collector);
 	int64_t heard_sec = listening_sec(collector, &time);
 	skm_wire_parse(line, len, &wire);
+	/* No evidence, since it proves nothing: it is not stored. Of a terminal that never sent a record,
+	 * there is nothing that it could contradict; the table shows that one as never heard. */
+	if (wire.is_alive) {
+		(void)skm_ledger_alive(collector->ledger, wire.terminal, wire.stream, heard_sec);
+		return 0;
+	}
 	if (!wire.is_ours || wire.payload_len == 0)
 		return put_aside(collector, SKM_NOTICE_FOREIGN, &wire, wire.payload, wire.payload_len);
 	while (skm_wire_next(&wire, &record, &record_len)) {
@@ -479,7 +488,8 @@ static int open_parts(struct skm_collector *collector)
 	int r = skm_alarms_new(&alarms, &collector->alarms);
 	if (r == 0)
 		r = skm_print_index_new(collector->indexfd, &collector->index);
-	struct skm_ledger_options ledger = {is_known, on_notice, collector};
+	struct skm_ledger_options ledger = {
+		is_known, on_notice, collector, collector->options.silent_after_sec / STOP_GRACE_PART};
 	if (r == 0)
 		r = skm_ledger_new(&ledger, &collector->ledger);
 	if (r == 0)

@@ -45,6 +45,7 @@ static const char *const notice_words[SKM_NOTICE_COUNT_] = {
 	[SKM_NOTICE_MISMATCH] = "MISMATCH",
 	[SKM_NOTICE_DROP] = "DROP",
 	[SKM_NOTICE_SILENT] = "SILENT",
+	[SKM_NOTICE_STOPPED] = "STOPPED",
 	[SKM_NOTICE_HEARD] = "HEARD",
 	[SKM_NOTICE_DISK] = "DISK",
 };
@@ -322,6 +323,31 @@ static void take_late(
 			"no record is missing any more");
 }
 
+/* AGENT_STOP is followed by a checkpoint "stop", perhaps with others in between (a segment ends): the reason
+ * holds until the agent starts again. A terminal that was offline meanwhile tells of both at once; then its
+ * own clock has to say how long it was. */
+static void learn_stop(
+	const struct skm_ledger *ledger, struct skm_chain_entry *entry, const struct skm_record_facts *facts)
+{
+	entry->is_stopped = facts->event == SKM_EVENT_AGENT_STOP || strcmp(facts->reason, "stop") == 0;
+	if (facts->event == SKM_EVENT_AGENT_STOP) {
+		entry->stop = (uint8_t)facts->stop;
+		entry->stop_msec = facts->time_msec;
+	}
+	if (facts->event != SKM_EVENT_AGENT_START)
+		return;
+	int64_t stopped_sec = entry->stop_msec ? (facts->time_msec - entry->stop_msec) / 1000 : 0;
+	if (entry->stop != SKM_STOP_SHUTDOWN && stopped_sec > ledger->options.stop_grace_sec &&
+		!entry->is_stop_told)
+		tell(ledger, entry, SKM_NOTICE_STOPPED, facts->sequence, 0,
+			"the agent was stopped for %" PRId64
+			" minutes, and not because the terminal shut down",
+			stopped_sec / 60);
+	entry->stop = SKM_STOP_UNKNOWN;
+	entry->stop_msec = 0;
+	entry->is_stop_told = false;
+}
+
 static void learn(const struct skm_ledger *ledger, struct skm_chain_entry *entry,
 	const struct skm_record_facts *facts, const struct skm_arrival *arrival)
 {
@@ -329,10 +355,10 @@ static void learn(const struct skm_ledger *ledger, struct skm_chain_entry *entry
 	entry->delay_msec = arrival->heard_sec * 1000 - facts->time_msec;
 	entry->offset_usec = facts->offset_usec;
 	entry->is_synchronised = facts->is_synchronised;
-	if (facts->event == SKM_EVENT_AGENT_STOP || strcmp(facts->reason, "stop") == 0)
-		entry->is_stopped = true;
-	else
-		entry->is_stopped = false;
+	learn_stop(ledger, entry, facts);
+	if (facts->event == SKM_EVENT_MFA_LOGIN_ON || facts->event == SKM_EVENT_MFA_LOGIN_OFF)
+		entry->factor_rule = facts->event == SKM_EVENT_MFA_LOGIN_ON ? SKM_FACTOR_REQUIRED
+									    : SKM_FACTOR_NOT_REQUIRED;
 	if (facts->event == SKM_EVENT_AUDIT_MODE)
 		entry->gate = SKM_GATE_AUDIT;
 	else if (facts->event == SKM_EVENT_CONTROLLER_OPEN && facts->outcome == SKM_OUTCOME_ERROR)
@@ -362,6 +388,11 @@ static enum skm_judgement judge(const struct skm_ledger *ledger, struct skm_chai
 				"with one number");
 		}
 		take_newest(ledger, entry, facts);
+		entry->moved_sec = arrival->heard_sec;
+		if (entry->is_silent) {
+			entry->is_silent = false;
+			tell(ledger, entry, SKM_NOTICE_HEARD, 0, 0, "heard again");
+		}
 		learn(ledger, entry, facts, arrival);
 	} else if (!look_up(ledger, entry, facts->sequence, print)) {
 		take_late(ledger, entry, facts);
@@ -388,10 +419,6 @@ static void hear(struct skm_ledger *ledger, struct node *node, const struct skm_
 	entry->heard_sec = arrival->heard_sec;
 	if (arrival->address[0])
 		(void)snprintf(entry->address, sizeof(entry->address), "%s", arrival->address);
-	if (entry->is_silent) {
-		entry->is_silent = false;
-		tell(ledger, entry, SKM_NOTICE_HEARD, 0, 0, "heard again");
-	}
 	if (!arrival->terminal[0] || strcmp(entry->terminal, arrival->terminal) == 0)
 		return;
 	if (entry->terminal[0])
@@ -431,8 +458,16 @@ int skm_ledger_take(struct skm_ledger *ledger, const struct skm_record_facts *fa
 static bool is_late(
 	const struct skm_chain_entry *entry, int64_t now_sec, int64_t since_sec, int64_t limit_sec)
 {
-	int64_t heard = entry->heard_sec > since_sec ? entry->heard_sec : since_sec;
-	return now_sec - heard > limit_sec;
+	int64_t moved = entry->moved_sec > since_sec ? entry->moved_sec : since_sec;
+	return now_sec - moved > limit_sec;
+}
+
+bool skm_ledger_alive(struct skm_ledger *ledger, const char *terminal, const char *stream, int64_t now_sec)
+{
+	struct node *node = find_named(ledger, terminal, stream, NULL);
+	if (node && now_sec > node->entry.alive_sec)
+		node->entry.alive_sec = now_sec;
+	return node != NULL;
 }
 
 /* The second factor's service writes only when somebody logs in, so its stream has no beat of its own; but
@@ -441,15 +476,40 @@ static void watch_beside(struct skm_ledger *ledger, const struct node *node, int
 	int64_t since_sec, int64_t limit_sec)
 {
 	const struct skm_chain_entry *beside = &node->entry;
-	if (beside->heard_sec <= since_sec || !is_late(beside, now_sec, since_sec, limit_sec))
+	if (beside->moved_sec <= since_sec || !is_late(beside, now_sec, since_sec, limit_sec))
 		return;
 	struct node *agent = find_named(ledger, beside->terminal, "agent", node);
 	if (!agent || agent->entry.is_silent || !agent->entry.is_stopped ||
-		beside->heard_sec - agent->entry.heard_sec <= limit_sec)
+		beside->moved_sec - agent->entry.moved_sec <= limit_sec)
 		return;
 	agent->entry.is_silent = true;
 	tell(ledger, &agent->entry, SKM_NOTICE_SILENT, 0, 0,
 		"records of stream %s arrive, but none of the agent, which had stopped", beside->stream);
+}
+
+bool skm_chain_entry_is_stopped_by_hand(const struct skm_chain_entry *entry)
+{
+	return entry->is_stopped && strcmp(entry->stream, "agent") == 0 && entry->stop != SKM_STOP_SHUTDOWN;
+}
+
+/* What a stop that was announced is worth. The words of a stopped agent may be root's, who can write any
+ * record; so "shutdown" is believed as long as nothing else is heard from the machine. */
+static void watch_stopped(
+	struct skm_ledger *ledger, struct skm_chain_entry *entry, int64_t now_sec, int64_t since_sec)
+{
+	if (skm_chain_entry_is_stopped_by_hand(entry)) {
+		if (entry->is_stop_told ||
+			!is_late(entry, now_sec, since_sec, ledger->options.stop_grace_sec))
+			return;
+		entry->is_stop_told = true;
+		tell(ledger, entry, SKM_NOTICE_STOPPED, entry->sequence, 0,
+			"the agent %s and was not started again; the terminal did not shut down",
+			entry->stop == SKM_STOP_ERROR ? "ended by an error" : "was stopped");
+	} else if (entry->alive_sec > entry->moved_sec) {
+		entry->is_silent = true;
+		tell(ledger, entry, SKM_NOTICE_SILENT, 0, 0,
+			"the terminal is on, but its agent, which had stopped for a shutdown, says nothing");
+	}
 }
 
 void skm_ledger_watch(struct skm_ledger *ledger, int64_t now_sec, int64_t since_sec, int64_t limit_sec)
@@ -462,12 +522,16 @@ void skm_ledger_watch(struct skm_ledger *ledger, int64_t now_sec, int64_t since_
 			watch_beside(ledger, ledger->order[i], now_sec, since_sec, limit_sec);
 			continue;
 		}
-		if (entry->is_stopped || !is_late(entry, now_sec, since_sec, limit_sec))
+		if (entry->is_stopped) {
+			watch_stopped(ledger, entry, now_sec, since_sec);
+			continue;
+		}
+		if (!is_late(entry, now_sec, since_sec, limit_sec))
 			continue;
 		entry->is_silent = true;
 		tell(ledger, entry, SKM_NOTICE_SILENT, 0, 0,
-			"no record for more than %" PRId64 " minutes, and no stop was announced",
-			limit_sec / 60);
+			"no new record for more than %" PRId64 " minutes, and no stop was announced%s",
+			limit_sec / 60, entry->alive_sec > entry->moved_sec ? "; the terminal is on" : "");
 	}
 }
 

@@ -21,6 +21,11 @@ struct skm_gap {
 	uint8_t hash_after[SKM_CHAIN_HASH_BYTES]; /* what record `last` has to hash to */
 };
 
+/* Does the login ask for a second factor? As the command switched it last; a PAM file edited by hand is not
+ * seen.
+ */
+enum skm_factor_word { SKM_FACTOR_UNKNOWN, SKM_FACTOR_REQUIRED, SKM_FACTOR_NOT_REQUIRED };
+
 enum skm_gate_word { SKM_GATE_UNKNOWN, SKM_GATE_CLOSED, SKM_GATE_OPEN, SKM_GATE_AUDIT };
 
 /* One chain. A value without pointers: it is copied, written to disk as it is, compared. */
@@ -38,15 +43,23 @@ struct skm_chain_entry {
 	uint32_t gap_count;
 	struct skm_gap gaps[SKM_LEDGER_GAPS_MAX]; /* ascending */
 	int64_t first_heard_sec, heard_sec;	  /* the collector's clock */
-	int64_t time_msec;			  /* of the newest record, the terminal's clock */
-	int64_t delay_msec;			  /* from that time to its arrival */
-	int64_t offset_usec;			  /* what the terminal's clock daemon says */
-	int64_t factor_sec; /* when a second factor was asked for last; 0 = never seen */
-	uint8_t gate;	    /* enum skm_gate_word */
+	/* When `sequence` grew last. Silence is measured by this: an old record may be sent again by anybody.
+	 */
+	int64_t moved_sec;
+	int64_t alive_sec;   /* when its forwarder said that the terminal is on; 0 = never */
+	int64_t time_msec;   /* of the newest record, the terminal's clock */
+	int64_t delay_msec;  /* from that time to its arrival */
+	int64_t offset_usec; /* what the terminal's clock daemon says */
+	int64_t factor_sec;  /* when a second factor was asked for last; 0 = never seen */
+	int64_t stop_msec; /* of its last AGENT_STOP, the terminal's clock; 0 = it has started again since */
+	uint8_t gate;	   /* enum skm_gate_word */
+	uint8_t stop;	   /* enum skm_stop_reason, of its last AGENT_STOP */
+	uint8_t factor_rule; /* enum skm_factor_word */
 	bool is_synchronised;
-	bool is_stopped; /* it announced its stop and has not been heard since */
-	bool is_silent;	 /* that has been told */
-	bool is_ended;	 /* the terminal goes on with another chain */
+	bool is_stopped;   /* it announced its stop and has not been heard since */
+	bool is_stop_told; /* that it was stopped, and by no shutdown */
+	bool is_silent;	   /* that has been told */
+	bool is_ended;	   /* the terminal goes on with another chain */
 };
 
 enum skm_notice_kind {
@@ -60,8 +73,9 @@ enum skm_notice_kind {
 	SKM_NOTICE_MISMATCH, /* the envelope names another terminal or stream than the chain's */
 	SKM_NOTICE_DROP,     /* the terminal could not store all of its records */
 	SKM_NOTICE_SILENT,
-	SKM_NOTICE_HEARD, /* again */
-	SKM_NOTICE_DISK,  /* the collector cannot store */
+	SKM_NOTICE_STOPPED, /* the agent was stopped, and not because the machine went down */
+	SKM_NOTICE_HEARD,   /* again */
+	SKM_NOTICE_DISK,    /* the collector cannot store */
 	SKM_NOTICE_COUNT_,
 };
 const char *skm_notice_to_string(enum skm_notice_kind kind); /* "GAP"; never NULL */
@@ -85,6 +99,8 @@ struct skm_ledger_options {
 	skm_known_fn known;
 	skm_notice_fn notice;
 	void *user;
+	/* So long an agent may be stopped without a shutdown before it is told: a restart, an upgrade. */
+	int64_t stop_grace_sec;
 };
 SKM_NODISCARD int skm_ledger_new(const struct skm_ledger_options *options, struct skm_ledger **ret_ledger);
 struct skm_ledger *skm_ledger_free(struct skm_ledger *ledger);
@@ -103,12 +119,20 @@ enum skm_judgement {
 SKM_NODISCARD int skm_ledger_take(struct skm_ledger *ledger, const struct skm_record_facts *facts,
 	const struct skm_arrival *arrival, enum skm_judgement *ret_judgement);
 
+/* The forwarder of a terminal says that the machine is on and that it has had nothing of the stream to send
+ * for a heartbeat period. It proves nothing, so it can make nothing look better: it only contradicts a chain
+ * that said "shutdown". Returns false when that terminal has no such chain. */
+bool skm_ledger_alive(struct skm_ledger *ledger, const char *terminal, const char *stream, int64_t now_sec);
+
 /* What was taken in since the last keep is kept, or undone as if it had never come. */
 void skm_ledger_keep(struct skm_ledger *ledger);
 void skm_ledger_undo(struct skm_ledger *ledger);
 
-/* No record within `limit_sec` seconds of `now_sec` (both of a clock that does not jump): tells, once.
- * `since_sec` is when listening began: nobody is called silent for our own absence. */
+/* No new record within `limit_sec` seconds of `now_sec` (both of a clock that does not jump): tells, once. An
+ * agent that was stopped by somebody: after the grace. One that stopped for a shutdown: never, unless the
+ * terminal turns out to be on. `since_sec` is when listening began: nobody is called silent for our own
+ * absence.
+ */
 void skm_ledger_watch(struct skm_ledger *ledger, int64_t now_sec, int64_t since_sec, int64_t limit_sec);
 
 /* In the order of their appearance. */
@@ -122,5 +146,7 @@ SKM_NODISCARD int skm_ledger_restore(struct skm_ledger *ledger, const struct skm
 /* The last number of the unbroken beginning; too low rather than too high where gaps are only counted. */
 uint64_t skm_chain_entry_complete(const struct skm_chain_entry *entry);
 uint64_t skm_chain_entry_missing(const struct skm_chain_entry *entry);
+/* Its agent is stopped, and not because the machine went down. */
+bool skm_chain_entry_is_stopped_by_hand(const struct skm_chain_entry *entry);
 
 #endif

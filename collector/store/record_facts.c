@@ -139,6 +139,19 @@ static enum skm_outcome take_outcome(struct cursor at)
 	return SKM_OUTCOME_COUNT_;
 }
 
+/* Untouched when it is none of the words: an agent of another version, to be judged with suspicion. */
+static void take_stop(struct cursor at, enum skm_stop_reason *stop)
+{
+	char word[SKM_RULE_ID_BYTES];
+	const char *quote = memchr(at.at, '"', (size_t)(at.end - at.at));
+	size_t len = quote ? (size_t)(quote - at.at) : sizeof(word);
+	if (len >= sizeof(word))
+		return;
+	memcpy(word, at.at, len);
+	word[len] = '\0';
+	(void)!skm_stop_reason_from_string(word, stop);
+}
+
 /* As the forwarder names it. What JSON escapes can be no part of a name, so it need not be decoded. */
 static void take_terminal(struct cursor at, struct skm_record_facts *facts)
 {
@@ -180,6 +193,8 @@ static void parse_head(const char *line, size_t body_len, struct skm_record_fact
 		if ((facts->is_synchronised || skip(&at, "false")) && skip(&at, ",\"offset_usec\":"))
 			(void)take_signed(&at, &facts->offset_usec);
 	}
+	if (facts->event == SKM_EVENT_AGENT_STOP && find(line, body_len, ",\"policy\":{\"rule\":\"", &at))
+		take_stop(at, &facts->stop);
 	if (facts->event != SKM_EVENT_CHECKPOINT || !find(line, body_len, ",\"checkpoint\":{", &at))
 		return;
 	if (find(at.at, (size_t)(at.end - at.at), "\",\"lost\":", &at))

@@ -5,6 +5,7 @@
 
 #include "sekimori/chain.h"
 #include "sekimori/record.h"
+#include "sekimori/stop_reason.h"
 
 #define SKM_RECORD_FACTS_SEQUENCE_MAX (UINT64_C(1) << 40) /* 2^40 records: 35,000 years at one a second */
 
@@ -23,6 +24,7 @@ struct skm_record_facts {
 	enum skm_outcome outcome; /* SKM_OUTCOME_COUNT_ = unknown */
 	bool is_synchronised;
 	int64_t offset_usec;
+	enum skm_stop_reason stop; /* of an AGENT_STOP; SKM_STOP_UNKNOWN otherwise */
 	/* of a checkpoint; 0 and "" otherwise */
 	uint64_t lost;
 	char reason[16];

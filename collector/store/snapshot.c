@@ -10,7 +10,7 @@
 
 #include "sekimori/io.h"
 
-#define VERSION 1
+#define VERSION 2
 #define TEMPORARY SKM_SNAPSHOT_NAME ".new"
 
 static const char magic[8] = "skmstore";

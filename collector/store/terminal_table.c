@@ -129,6 +129,8 @@ static const char *state_of(const struct row *row)
 		return "ended";
 	if (entry->is_silent)
 		return "silent";
+	if (skm_chain_entry_is_stopped_by_hand(entry))
+		return "stopped";
 	if (entry->heard_sec == 0)
 		return "never";
 	if (row->has_certificate && row->certificate_days <= CERTIFICATE_WARNING_DAYS)
@@ -199,6 +201,14 @@ static const char *gate_word(const struct skm_chain_entry *entry)
 	return entry->gate < SKM_ARRAY_SIZE(words) ? words[entry->gate] : "";
 }
 
+/* "" = never switched by the command, so not known. */
+static const char *factor_word(const struct skm_chain_entry *entry)
+{
+	static const char *const words[] = {
+		[SKM_FACTOR_UNKNOWN] = "", [SKM_FACTOR_REQUIRED] = "yes", [SKM_FACTOR_NOT_REQUIRED] = "no"};
+	return entry->factor_rule < SKM_ARRAY_SIZE(words) ? words[entry->factor_rule] : "";
+}
+
 static void format_time(int64_t sec, char ret_text[SKM_RFC3339_BYTES])
 {
 	time_t time = (time_t)sec;
@@ -226,11 +236,12 @@ static const char *clean(const char *text, char ret_text[CELL_BYTES])
 static void put_json_row(struct skm_json *json, const struct row *row)
 {
 	const struct skm_chain_entry *entry = &row->entry;
-	char heard[SKM_RFC3339_BYTES], factor[SKM_RFC3339_BYTES], id[2 * SKM_CHAIN_ID_BYTES + 1];
-	char head[2 * SKM_CHAIN_HASH_BYTES + 1];
+	char heard[SKM_RFC3339_BYTES], factor[SKM_RFC3339_BYTES], alive[SKM_RFC3339_BYTES];
+	char id[2 * SKM_CHAIN_ID_BYTES + 1], head[2 * SKM_CHAIN_HASH_BYTES + 1];
 	bool is_heard = entry->heard_sec != 0;
 	format_time(entry->heard_sec, heard);
 	format_time(entry->factor_sec, factor);
+	format_time(entry->alive_sec, alive);
 	skm_hex_format(entry->id, sizeof(entry->id), id);
 	skm_hex_format(entry->head, sizeof(entry->head), head);
 	skm_json_object_begin(json, NULL);
@@ -240,6 +251,7 @@ static void put_json_row(struct skm_json *json, const struct row *row)
 	skm_json_string(json, "chain", is_heard ? id : NULL);
 	skm_json_string(json, "address", entry->address[0] ? entry->address : NULL);
 	skm_json_string(json, "last_heard", heard[0] ? heard : NULL);
+	skm_json_string(json, "on_without_records", alive[0] ? alive : NULL);
 	skm_json_uint(json, "complete_to", skm_chain_entry_complete(entry));
 	skm_json_uint(json, "last", entry->sequence);
 	skm_json_string(json, "head", is_heard ? head : NULL);
@@ -265,6 +277,10 @@ static void put_json_row(struct skm_json *json, const struct row *row)
 		skm_json_null(json, "certificate_days");
 	skm_json_string(json, "gate", gate_word(entry)[0] ? gate_word(entry) : NULL);
 	skm_json_string(json, "second_factor_seen", factor[0] ? factor : NULL);
+	if (factor_word(entry)[0])
+		skm_json_bool(json, "mfa_required", entry->factor_rule == SKM_FACTOR_REQUIRED);
+	else
+		skm_json_null(json, "mfa_required");
 	skm_json_object_end(json);
 }
 
@@ -302,7 +318,7 @@ static void print_csv(const struct table *table, FILE *file)
 	(void)fputs(
 		"\xef\xbb\xbfterminal,stream,state,address,last_heard,gate,second_factor_seen,complete_to,last,"
 		"missing,forks,edits,lost_at_terminal,clock_synchronised,clock_offset_ms,delay_s,"
-		"certificate_days\r\n",
+		"certificate_days,mfa_required\r\n",
 		file);
 	for (size_t i = 0; i < table->row_count; i++) {
 		const struct row *row = &table->rows[i];
@@ -322,7 +338,7 @@ static void print_csv(const struct table *table, FILE *file)
 			entry->offset_usec / 1000, entry->delay_msec / 1000);
 		if (row->has_certificate)
 			(void)fprintf(file, "%" PRId64, row->certificate_days);
-		(void)fputs("\r\n", file);
+		(void)fprintf(file, ",%s\r\n", factor_word(entry));
 	}
 }
 
@@ -331,14 +347,23 @@ static const char *state_text(const char *state, enum skm_language language)
 	static const struct {
 		const char *state, *japanese, *english;
 	} texts[] = {{"ok", "正常", "ok"}, {"off", "停止中", "off"}, {"ended", "旧系列", "ended"},
-		{"silent", "応答なし", "SILENT"}, {"never", "受信なし", "NEVER HEARD"},
-		{"gap", "欠番", "GAP"}, {"fork", "分岐", "FORK"}, {"edit", "改ざんの疑い", "EDIT"},
-		{"certificate", "証明書期限", "CERTIFICATE"}};
+		{"silent", "応答なし", "SILENT"}, {"stopped", "停止操作", "STOPPED"},
+		{"never", "受信なし", "NEVER HEARD"}, {"gap", "欠番", "GAP"}, {"fork", "分岐", "FORK"},
+		{"edit", "改ざんの疑い", "EDIT"}, {"certificate", "証明書期限", "CERTIFICATE"}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++) {
 		if (strcmp(texts[i].state, state) == 0)
 			return skm_text(language, texts[i].japanese, texts[i].english);
 	}
 	return state;
+}
+
+static const char *factor_text(const struct skm_chain_entry *entry, enum skm_language language)
+{
+	if (entry->factor_rule == SKM_FACTOR_REQUIRED)
+		return skm_text(language, "有効", "yes");
+	if (entry->factor_rule == SKM_FACTOR_NOT_REQUIRED)
+		return skm_text(language, "無効", "no");
+	return skm_text(language, "不明", "not known");
 }
 
 static void print_text_row(const struct row *row, enum skm_language language, FILE *file)
@@ -371,6 +396,9 @@ static void print_text_row(const struct row *row, enum skm_language language, FI
 			entry->offset_usec / 1000, entry->delay_msec / 1000);
 	if (gate_word(entry)[0])
 		(void)fprintf(file, skm_text(language, "  関所 %s", "  gate %s"), gate_word(entry));
+	if (strcmp(entry->stream, "auth") == 0)
+		(void)fprintf(file, skm_text(language, "  多要素認証の必須化 %s", "  MFA required %s"),
+			factor_text(entry, language));
 	if (row->has_certificate)
 		(void)fprintf(file,
 			skm_text(language, "  証明書 残り %" PRId64 " 日",

@@ -162,6 +162,8 @@ static bool take_envelope(struct cursor *cursor, struct skm_wire *wire)
 		if (!take_word(cursor, &words[i], &lens[i]))
 			return false;
 	}
+	wire->is_alive = is_word(words[5], lens[5], "alive") &&
+			 is_word(cursor->at, (size_t)(cursor->end - cursor->at), "on");
 	return is_priority(words[0], lens[0]) &&
 	       copy_name(wire->terminal, sizeof(wire->terminal), words[2], lens[2]) &&
 	       take_stream(words[3], lens[3], wire->stream) && is_word(words[6], lens[6], "-");
@@ -182,6 +184,7 @@ void skm_wire_parse(char *line, size_t len, struct skm_wire *ret_wire)
 	wire.is_ours = take_envelope(&cursor, &wire);
 	if (!wire.is_ours) {
 		wire.terminal[0] = wire.stream[0] = '\0';
+		wire.is_alive = false;
 		cursor.at = message;
 	}
 	wire.payload = cursor.at;

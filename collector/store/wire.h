@@ -4,7 +4,9 @@
  *     ADDRESS SP MESSAGE-AS-JSON-STRING LF
  *
  * the template "%fromhost-ip% %rawmsg:::json%\n". The message is
- * `<109>1 - TERMINAL sekimori-STREAM - - - LINE[0x1E LINE…]`. Pure. */
+ * `<109>1 - TERMINAL sekimori-STREAM - - - LINE[0x1E LINE…]`, or, with no record in it,
+ * `<109>1 - TERMINAL sekimori-STREAM - alive - on`: the terminal is on, and has had nothing of that stream to
+ * send for a while. Pure. */
 #ifndef SEKIMORI_STORE_WIRE_H
 #define SEKIMORI_STORE_WIRE_H
 
@@ -19,6 +21,7 @@
 struct skm_wire {
 	char address[SKM_WIRE_ADDRESS_BYTES]; /* "" when it is none */
 	bool is_ours;			      /* the envelope is the forwarder's; else all of it is payload */
+	bool is_alive;			      /* it says no more than that the terminal is on */
 	char terminal[SKM_WIRE_TERMINAL_BYTES];
 	char stream[SKM_WIRE_STREAM_BYTES];
 	const char *payload; /* within the line */

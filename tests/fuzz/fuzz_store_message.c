@@ -59,6 +59,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(memchr(wire.address, '\0', sizeof(wire.address)) &&
 		memchr(wire.terminal, '\0', sizeof(wire.terminal)));
 	CHECK(wire.is_ours == (wire.terminal[0] != '\0') && wire.is_ours == (wire.stream[0] != '\0'));
+	CHECK(!wire.is_alive || wire.is_ours);
+	if (wire.is_alive)
+		CHECK(!skm_ledger_alive(ledger, wire.terminal, wire.stream, 1) &&
+			skm_ledger_count(ledger) == 0);
 	while (skm_wire_next(&wire, &record, &len)) {
 		total += len + 1;
 		check_record(ledger, &wire, record, len);

@@ -11,6 +11,7 @@
 #include "sample_record.h"
 #include "sekimori/chain.h"
 #include "sekimori/parse.h"
+#include "sekimori/stop_reason.h"
 #include "sekimori/stream.h"
 
 #define SEGMENT_BYTES (UINT64_C(2) << 20)
@@ -60,6 +61,18 @@ static int flush(struct writer *writer, uint64_t *ret_sequence)
 	return r;
 }
 
+/* As in the evening; a stop for another reason would be an alarm at the collector. */
+static void stop(struct writer *writer)
+{
+	struct skm_record record;
+	if (strcmp(writer->stream_name, "agent") != 0)
+		return;
+	skm_record_init(&record, SKM_EVENT_AGENT_STOP);
+	stamp(writer, &record);
+	(void)snprintf(record.rule, sizeof(record.rule), "%s", skm_stop_reason_to_string(SKM_STOP_SHUTDOWN));
+	skm_stream_append(writer->stream, &record);
+}
+
 static int write_until(struct writer *writer, uint64_t count)
 {
 	uint64_t sequence = 0;
@@ -76,6 +89,7 @@ static int write_until(struct writer *writer, uint64_t count)
 	(void)fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
+	stop(writer);
 	skm_stream_checkpoint(writer->stream, "stop");
 	return flush(writer, &sequence);
 }

@@ -52,8 +52,8 @@ action(type="omfile" file="{folder}/rsyslogd.log")
 CONFIG = """
 terminal: {{ number = "PC 042"; }};
 forward: {{
-  host = "127.0.0.1"; port = "{port}"; name = "collector.lab"; start_jitter = "0s"; retry_first = "100ms";
-  retry_max = "1s"; ca = "{folder}/ca.pem"; cert = "{folder}/terminal.pem"; key = "{folder}/terminal.key";
+  host = "{host}"; port = "{port}"; name = "collector.lab"; start_jitter = "0s"; retry_first = "100ms";
+  retry_max = "1s"; ca = "{folder}/trusted.pem"; cert = "{folder}/terminal.pem"; key = "{folder}/terminal.key";
 }};
 """
 
@@ -111,6 +111,20 @@ class Pki:
             f"{folder}/{file}.csr", "-out", f"{folder}/{file}.pem")
 
 
+    def revoke(self, file):
+        """A list of what is revoked, behind the authority's certificate, in the file that the forwarder trusts. Its next
+        update is long over: nobody brings a new one to two thousand terminals each month, so it must count for good."""
+        config, crl = str(self.folder / f"{file}.cnf"), self.folder / "crl.pem"
+        run("openssl", "ca", "-config", config, "-revoke", f"{self.folder}/{file}.pem")
+        run("openssl", "ca", "-config", config, "-gencrl", "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate",
+            "20210101000000Z", "-out", str(crl))
+        self.trust_bytes((self.folder / "ca.pem").read_bytes() + crl.read_bytes())
+
+    def trust_bytes(self, text):
+        (self.folder / "new.pem").write_bytes(text)
+        os.replace(self.folder / "new.pem", self.folder / "trusted.pem")
+
+
 class Collector:
     def __init__(self, folder):
         self.folder, self.process = folder, None
@@ -148,6 +162,8 @@ class Collector:
             # A kill may tear a line in two; the next one is then joined to it, and both come again.
             if not app.startswith(b"sekimori-") or terminal != b"PC_042":
                 continue
+            if records == b"on":  # a sign of life carries no record
+                continue
             messages += 1
             streams[app[len(b"sekimori-"):]] += records.split(b"\x1e")
         return streams, messages
@@ -161,8 +177,13 @@ class Terminal:
         self.segment = {"agent": 1, "auth": 1}
         for name in ("log/agent", "log/auth", "state"):
             (folder / name).mkdir(parents=True)
-        (folder / "sekimori.conf").write_text(CONFIG.format(folder=folder, port=port))
-        (folder / "sekimori.conf").chmod(0o600)
+        self.port = port
+        self.configure("127.0.0.1")
+
+    def configure(self, host):
+        (self.folder / "new.conf").write_text(CONFIG.format(folder=self.folder, port=self.port, host=host))
+        (self.folder / "new.conf").chmod(0o600)
+        os.replace(self.folder / "new.conf", self.folder / "sekimori.conf")
 
     def write(self, stream, count):
         """As the daemons do: whole lines, one write, segments that are never touched again."""
@@ -227,6 +248,7 @@ class Scene:
         self.pki = Pki(folder)
         self.pki.issue("collector", "collector.lab", "serverAuth")
         self.pki.issue("good", "pc042.term.lab", "clientAuth")
+        self.pki.trust_bytes((folder / "ca.pem").read_bytes())
         self.agent = Agent(folder)
         self.collector = Collector(folder)
         self.terminal = Terminal(folder, program, self.collector.port)
@@ -301,6 +323,21 @@ def black_hole(scene):
     scene.check("black hole, then shutdown")
 
 
+def ipv6(scene):
+    """The collector has an address of IPv6; taken over by a reload, without a restart."""
+    terminal = scene.terminal
+    terminal.forget()
+    terminal.configure("::1")
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.write("agent", 100)
+    scene.check("a collector with an address of IPv6")
+    assert terminal.says("connected to the collector ::1 port %d" % terminal.port), terminal.journal.read_text()
+    terminal.configure("127.0.0.1")
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.write("auth", 10)
+    scene.check("and back")
+
+
 def stranger_collectors(scene):
     """Who shows no valid certificate of the collector gets nothing."""
     scene.pki.issue("expired", "collector.lab", "serverAuth", end="20210101000000Z")
@@ -309,7 +346,9 @@ def stranger_collectors(scene):
     scene.pki.issue("misnamed", "other.lab", "serverAuth")
     scene.pki.issue("wildcard", "*.lab", "serverAuth")
     scene.pki.issue("client", "collector.lab", "clientAuth")
-    for cert, said in (("expired", "expired"), ("future", "not yet"), ("strange", "issuer"),
+    scene.pki.issue("stolen", "collector.lab", "serverAuth")
+    scene.pki.revoke("stolen")
+    for cert, said in (("stolen", "revoked"), ("expired", "expired"), ("future", "not yet"), ("strange", "issuer"),
                        ("misnamed", "name"), ("wildcard", "name"), ("client", "purpose")):
         scene.collector.kill()
         scene.terminal.forget()
@@ -344,7 +383,21 @@ def terminal_certificates(scene):
     scene.expect_nothing_new("a key that everybody may write", "may write it")
     (scene.terminal.folder / "terminal.key").chmod(0o600)
     scene.check("the key mended")
+    damaged_list(scene)
     assert scene.terminal.process.poll() is None and scene.terminal.process.pid == pid, "it was never restarted"
+
+
+def damaged_list(scene):
+    """A list of revoked certificates that cannot be read is not passed over."""
+    whole = (scene.pki.folder / "trusted.pem").read_bytes()
+    scene.collector.kill()
+    scene.terminal.forget()
+    scene.terminal.write("auth", 10)
+    scene.pki.trust_bytes(whole[:whole.index(b"-----BEGIN X509 CRL-----") + 200])
+    scene.collector.start()
+    scene.expect_nothing_new("half a list of revoked certificates", "revoked certificates is damaged")
+    scene.pki.trust_bytes(whole)
+    scene.check("the list mended")
 
 
 def warning(scene):
@@ -383,7 +436,7 @@ def main():
         os.umask(0o077)
         scene = Scene(folder, program)
         try:
-            for act in (kills, outage, black_hole, stranger_collectors, terminal_certificates, warning):
+            for act in (kills, outage, black_hole, ipv6, stranger_collectors, terminal_certificates, warning):
                 act(scene)
             assert scene.terminal.kill(signal.SIGTERM) == 0
         except BaseException:

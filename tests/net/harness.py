@@ -157,7 +157,9 @@ def is_alive(pid):
 class Sender:
     """Sends messages in order, again from the last contiguous answer after every failure."""
 
-    def __init__(self, port, bundle, messages, window=256, name="collector.test", minimum=ssl.TLSVersion.TLSv1_3):
+    def __init__(self, port, bundle, messages, window=256, name="collector.test", minimum=ssl.TLSVersion.TLSv1_3,
+                 address="127.0.0.1"):
+        self.address = address
         self.port, self.name, self.window, self.messages = port, name, window, messages
         self.done = 0  # answered
         self.connections = 0
@@ -166,7 +168,7 @@ class Sender:
         self.context.load_cert_chain(bundle + "/terminal.pem", bundle + "/terminal.key")
 
     def connect(self):
-        raw = socket.create_connection(("127.0.0.1", self.port), 5)
+        raw = socket.create_connection((self.address, self.port), 5)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = self.context.wrap_socket(raw, server_hostname=self.name)
         self.socket.settimeout(20)

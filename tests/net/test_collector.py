@@ -107,6 +107,20 @@ class Content(Case):
         self.assertEqual({entry["why"] for entry in aside}, {"FOREIGN"})
         self.assertEqual({entry["address"] for entry in aside}, {"127.0.0.1"})
 
+    def test_a_sign_of_life_is_no_record(self):
+        """Through rsyslogd and its template, between records, by IPv6 as well."""
+        bundle = self.collector.add_terminal("T-1")
+        self.collector.start()
+        terminal = Terminal("T-1").fill(3)
+        alive = b"<109>1 - T-1 sekimori-agent - alive - on"
+        messages = [alive, *[terminal.message(line) for line in terminal.lines], alive, alive]
+        Sender(self.collector.port, bundle, messages, address="::1").send()
+        self.assert_exact(terminal)
+        self.assertEqual(self.collector.stored("aside"), [])
+        row = self.status()["T-1", "agent"]
+        self.assertEqual((row["state"], row["last"], row["address"]), ("ok", 3, "::1"))
+        self.assertIsNotNone(row["on_without_records"])
+
     def test_what_is_wrong_with_a_chain_is_named(self):
         bundle = self.collector.add_terminal("T-1")
         self.collector.start()

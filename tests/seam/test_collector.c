@@ -685,6 +685,59 @@ Test(collector, tells_silence_by_a_clock_that_does_not_jump)
 	cr_assert_eq(count_in("log", "SILENT: "), 2);
 }
 
+/* The next record of the terminal, which has sent all of `lines` before. */
+static void send_stop(enum skm_stop_reason reason)
+{
+	struct skm_record record;
+	char line[SKM_RECORD_LINE_MAX];
+	skm_record_init(&record, SKM_EVENT_AGENT_STOP);
+	snprintf(record.rule, sizeof(record.rule), "%s", skm_stop_reason_to_string(reason));
+	(void)terminal_write(&terminal, &record, line);
+	char *message = terminal_message(&terminal, (const char *const[]){line}, 1);
+	cr_assert_str_eq(give(message), "OK");
+	free(message);
+}
+
+Test(collector, a_terminal_that_is_on_without_its_agent_is_told_and_nothing_is_stored)
+{
+	static const char alive[] = "10.1.2.3 <109>1 - T-1 sekimori-agent - alive - on";
+	cr_assert_eq(open_store(), 0);
+	cr_assert_str_eq(give(alive), "OK", "of a terminal that has sent nothing yet");
+	expect_ok(1, RECORDS);
+	send_stop(SKM_STOP_SHUTDOWN);
+	pass(8 * 60 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "SILENT: "), 0, "a night");
+	cr_assert_str_eq(give(alive), "OK");
+	/* Over a restart of the collector too. */
+	reopen();
+	pass(MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "SILENT: the terminal is on"), 1);
+	cr_assert_eq(count_in("log", "FOREIGN"), 0);
+	cr_assert_eq(count_in("aside", "\n"), 0);
+	cr_assert_eq(count_in("records", "\n"), RECORDS + 1);
+	cr_assert(entry()->is_silent);
+}
+
+Test(collector, a_stop_by_hand_is_told_after_a_quarter_of_the_time)
+{
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, RECORDS);
+	send_stop(SKM_STOP_SERVICE);
+	pass(5 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "STOPPED 13: "), 0);
+	pass(MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "STOPPED 13: "), 1);
+	cr_assert_eq(count_in("log", "\"COLLECTOR_ALARM\""), 1, "somebody has to act");
+	reopen();
+	pass(30 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "STOPPED 13: "), 1);
+}
+
 static void wait_for_file(const char *name, const char *word)
 {
 	/* sendmail is another process: asked by a deadline of the test's timeout. */

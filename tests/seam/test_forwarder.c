@@ -26,7 +26,7 @@ static struct world {
 	int tell_result;
 	struct skm_forward_notice told[16];
 	unsigned told_count;
-	uint32_t answer_timeout_ms, open_timeout_ms;
+	uint32_t answer_timeout_ms, open_timeout_ms, alive_first_ms, alive_ms;
 } world;
 static struct fake_collector collector;
 
@@ -86,6 +86,8 @@ static void start_with(struct skm_config *config)
 		.tell = fake_tell,
 		.open_timeout_ms = world.open_timeout_ms,
 		.answer_timeout_ms = world.answer_timeout_ms,
+		.alive_first_ms = world.alive_first_ms ? world.alive_first_ms : world.alive_ms,
+		.alive_ms = world.alive_ms,
 		.quiet_ms = 50,
 		.end_ms = 5000,
 	};
@@ -649,6 +651,88 @@ Test(forwarder, the_certificate_is_warned_about)
 	append("agent", 1, 4, 4);
 	turn_until(saved(SKM_FORWARD_AGENT) == 4);
 	cr_expect_eq(world.told_count, 2);
+}
+
+/* ---- a machine that is on without its agent ---- */
+
+static unsigned signs_of_life(void)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < collector.message_count; i++)
+		count += strcmp(collector.messages[i].text, HEAD "agent - alive - on") == 0;
+	return count;
+}
+
+/* All that there was is delivered; nothing else would make a connection. */
+static void deliver_and_restart(void)
+{
+	append("agent", 1, 1, 2);
+	append("auth", 1, 1, 1);
+	start();
+	turn_until(saved(SKM_FORWARD_AGENT) == 2 && saved(SKM_FORWARD_AUTH) == 1);
+	world.alive_ms = 30;
+	collector_forget(&collector);
+	restart();
+}
+
+Test(forwarder, the_collector_hears_of_a_machine_whose_agent_writes_nothing)
+{
+	deliver_and_restart();
+	turn_until(signs_of_life() >= 2);
+	cr_expect_eq(collector.message_count, signs_of_life(), "and nothing else");
+	cr_expect_eq(acknowledged(SKM_FORWARD_AGENT), 2, "it is no record");
+	append("agent", 1, 3, 3);
+	turn_until(saved(SKM_FORWARD_AGENT) == 3);
+	restart();
+	turn_until(signs_of_life() >= 3);
+	expect_received("agent", 0, "3");
+}
+
+Test(forwarder, a_record_of_the_second_factor_is_none_of_the_agent)
+{
+	deliver_and_restart();
+	for (unsigned n = 2; signs_of_life() < 2; n++) {
+		append("auth", 1, n, n);
+		turn_until(saved(SKM_FORWARD_AUTH) == n);
+	}
+}
+
+Test(forwarder, records_that_wait_come_before_a_sign_of_life_and_instead_of_it)
+{
+	world.alive_first_ms = 1;
+	world.alive_ms = 3600000;
+	append("agent", 1, 1, 3);
+	start();
+	turn_until(saved(SKM_FORWARD_AGENT) == 3);
+	turn_a_while();
+	cr_expect_eq(signs_of_life(), 0);
+}
+
+Test(forwarder, a_sign_of_life_that_was_not_heard_comes_again)
+{
+	append("agent", 1, 1, 1);
+	start();
+	turn_until(saved(SKM_FORWARD_AGENT) == 1);
+	collector.is_manual = true;
+	world.alive_ms = 3600000; /* the second one is an hour away */
+	world.alive_first_ms = 20;
+	restart();
+	turn_until(signs_of_life() == 1);
+	collector_hang_up(&collector, true);
+	turn_until(signs_of_life() == 2);
+	collector_answer(&collector, collector.messages[collector.message_count - 1].txnr, "200 OK");
+	turn_a_while();
+	collector_hang_up(&collector, false);
+	turn_a_while();
+	cr_expect_eq(signs_of_life(), 2, "once it was heard");
+}
+
+Test(forwarder, without_a_collector_nobody_is_told)
+{
+	world.alive_ms = 20;
+	start_with(config_for(0));
+	turn_a_while();
+	cr_expect_eq(collector.connections, 0);
 }
 
 /* ---- the end ---- */

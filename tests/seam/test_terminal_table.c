@@ -96,6 +96,7 @@ Test(terminal_table, all_is_well)
 {
 	struct skm_chain_entry first = entry_of("T-2", 2), off = entry_of("T-1", 1);
 	off.is_stopped = true;
+	off.stop = SKM_STOP_SHUTDOWN;
 	add(&first);
 	add(&off);
 	tmpdir_write(root, "T-1\tt-1.x\t1803036000\nT-2\tt-2.x\t1803036000\nT-2\tt-2.y\t1700000000\n",
@@ -117,9 +118,9 @@ Test(terminal_table, all_is_well)
 Test(terminal_table, names_each_trouble)
 {
 	static const char *const states[] = {
-		"certificate", "edit", "ended", "fork", "gap", "never", "silent"};
+		"certificate", "edit", "ended", "fork", "gap", "never", "silent", "stopped", "stopped"};
 	struct skm_chain_entry entry;
-	for (uint8_t i = 0; i < 7; i++) {
+	for (uint8_t i = 0; i < 9; i++) {
 		char name[8];
 		snprintf(name, sizeof(name), "T-%u", (unsigned)i);
 		entry = entry_of(name, i);
@@ -131,13 +132,15 @@ Test(terminal_table, names_each_trouble)
 			entry.gaps[0] = (struct skm_gap){.first = 6, .last = 8};
 		}
 		entry.is_silent = i == 6;
+		entry.is_stopped = i >= 7;
+		entry.stop = i == 7 ? SKM_STOP_SERVICE : SKM_STOP_UNKNOWN;
 		if (i != 5)
 			add(&entry);
 	}
 	tmpdir_write(root, "T-0\tt-0.x\t1797000000\nT-5\tt-5.x\t1803036000\n", "terminals");
 	json_t *rows = print_json(1);
-	cr_assert_eq(json_array_size(rows), 7);
-	for (size_t i = 0; i < 7; i++)
+	cr_assert_eq(json_array_size(rows), 9);
+	for (size_t i = 0; i < 9; i++)
 		cr_assert_str_eq(state_of(rows, i), states[i], "row %zu: %s", i, state_of(rows, i));
 	cr_assert_eq(json_integer_value(json_object_get(json_array_get(rows, 4), "complete_to")), 5);
 	cr_assert_eq(json_integer_value(json_object_get(json_array_get(rows, 4), "missing")), 3);
@@ -147,11 +150,59 @@ Test(terminal_table, names_each_trouble)
 	cr_assert(strstr(text, "T-4/agent  GAP\n"), "%s", text);
 	cr_assert(strstr(text, "    missing 6-8\n"), "%s", text);
 	cr_assert(strstr(text, "T-5/-  NEVER HEARD\n"), "%s", text);
-	cr_assert(strstr(text, "7 streams, 6 of them need a look\n"), "%s", text);
+	cr_assert(strstr(text, "9 streams, 8 of them need a look\n"), "%s", text);
 	free(text);
 	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_JA, &text), 1);
 	cr_assert(strstr(text, "欠番 6-8"), "%s", text);
-	cr_assert(strstr(text, "計 7 系列、うち要確認 6"), "%s", text);
+	cr_assert(strstr(text, "計 9 系列、うち要確認 8"), "%s", text);
+	free(text);
+}
+
+/* Stream "auth" ends with a checkpoint and says no reason; nothing is expected of it while nobody logs in. */
+Test(terminal_table, the_second_factors_stream_may_end_without_a_word)
+{
+	struct skm_chain_entry auth = entry_of("T-1", 1);
+	snprintf(auth.stream, sizeof(auth.stream), "auth");
+	auth.is_stopped = true;
+	add(&auth);
+	json_t *rows = print_json(0);
+	cr_assert_str_eq(state_of(rows, 0), "off");
+	json_decref(rows);
+}
+
+Test(terminal_table, says_whether_the_login_asks_and_whether_a_machine_is_on)
+{
+	struct skm_chain_entry yes = entry_of("T-1", 1), no = entry_of("T-2", 2),
+			       unknown = entry_of("T-3", 3);
+	char *text = NULL;
+	snprintf(yes.stream, sizeof(yes.stream), "auth");
+	snprintf(no.stream, sizeof(no.stream), "auth");
+	snprintf(unknown.stream, sizeof(unknown.stream), "auth");
+	yes.factor_rule = SKM_FACTOR_REQUIRED;
+	no.factor_rule = SKM_FACTOR_NOT_REQUIRED;
+	no.alive_sec = NOW_SEC;
+	add(&yes);
+	add(&no);
+	add(&unknown);
+	json_t *rows = print_json(0);
+	cr_assert(json_is_true(json_object_get(json_array_get(rows, 0), "mfa_required")));
+	cr_assert(json_is_false(json_object_get(json_array_get(rows, 1), "mfa_required")));
+	cr_assert(json_is_null(json_object_get(json_array_get(rows, 2), "mfa_required")));
+	cr_assert(json_is_null(json_object_get(json_array_get(rows, 0), "on_without_records")));
+	cr_assert(json_is_string(json_object_get(json_array_get(rows, 1), "on_without_records")));
+	json_decref(rows);
+	cr_assert_eq(print(SKM_TABLE_CSV, SKM_LANGUAGE_EN, &text), 0);
+	cr_assert(strstr(text, ",certificate_days,mfa_required\r\n"), "%s", text);
+	cr_assert(
+		strstr(text, ",,yes\r\n") && strstr(text, ",,no\r\n") && strstr(text, ",,\r\n"), "%s", text);
+	free(text);
+	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_EN, &text), 0);
+	cr_assert(strstr(text, "  MFA required yes\n") && strstr(text, "  MFA required no\n"), "%s", text);
+	cr_assert(strstr(text, "  MFA required not known\n"), "%s", text);
+	free(text);
+	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_JA, &text), 0);
+	cr_assert(strstr(text, "多要素認証の必須化 有効") && strstr(text, "多要素認証の必須化 無効"), "%s",
+		text);
 	free(text);
 }
 

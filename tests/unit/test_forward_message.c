@@ -28,6 +28,15 @@ Test(forward_message, one_line)
 	expect_frame(999999999, "999999999 syslog 44 " HEAD "{\"a\":1}\n");
 }
 
+Test(forward_message, a_sign_of_life_carries_no_record)
+{
+	skm_message_begin(&message, "T", "agent");
+	cr_assert(skm_message_add(&message, "{1}", 3));
+	skm_message_alive(&message, "PC-042", "agent");
+	cr_expect_eq(message.line_count, 0);
+	expect_frame(3, "3 syslog 43 <109>1 - PC-042 sekimori-agent - alive - on\n");
+}
+
 Test(forward_message, several_lines_are_joined_by_a_record_separator)
 {
 	skm_message_begin(&message, "PC-042", "agent");

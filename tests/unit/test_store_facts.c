@@ -71,6 +71,35 @@ Test(store_facts, reads_a_checkpoint)
 	cr_assert_str_eq(facts.reason, "stop");
 }
 
+Test(store_facts, reads_why_the_agent_stopped)
+{
+	struct terminal terminal;
+	struct skm_record record;
+	struct skm_record_facts facts;
+	terminal_begin(&terminal, "T-1", "agent", 7);
+	for (unsigned i = 0; i < SKM_STOP_COUNT_; i++) {
+		skm_record_init(&record, SKM_EVENT_AGENT_STOP);
+		snprintf(record.rule, sizeof(record.rule), "%s",
+			skm_stop_reason_to_string((enum skm_stop_reason)i));
+		/* What a person can choose cannot be the word. */
+		snprintf(record.user, sizeof(record.user),
+			"\",\"policy\":{\"rule\":\"builtin:stop-shutdown\"");
+		size_t len = terminal_write(&terminal, &record, line);
+		cr_assert_eq(skm_record_facts_parse(line, len, &facts), 0, "%s", line);
+		cr_assert_eq(facts.stop, i, "%s", line);
+	}
+	/* Of another version, or of another event: no reason. */
+	snprintf(record.rule, sizeof(record.rule), "builtin:stop-shutdowns");
+	size_t len = terminal_write(&terminal, &record, line);
+	cr_assert_eq(skm_record_facts_parse(line, len, &facts), 0);
+	cr_assert_eq(facts.stop, SKM_STOP_UNKNOWN);
+	skm_record_init(&record, SKM_EVENT_AGENT_START);
+	snprintf(record.rule, sizeof(record.rule), "builtin:stop-shutdown");
+	len = terminal_write(&terminal, &record, line);
+	cr_assert_eq(skm_record_facts_parse(line, len, &facts), 0);
+	cr_assert_eq(facts.stop, SKM_STOP_UNKNOWN);
+}
+
 /* Each change must either be refused or change the hash; the number of a changed record is not believed
  * otherwise. */
 Test(store_facts, no_changed_byte_leaves_the_hash_as_it_was)

@@ -9,6 +9,7 @@
 
 #define RECORDS 40
 #define NOTICES 64
+#define GRACE_SEC 300
 
 /* Prints of stored records, as the index keeps them. */
 static struct {
@@ -40,7 +41,7 @@ static void on_notice(void *user, const struct skm_notice *notice)
 
 static void setup(void)
 {
-	static const struct skm_ledger_options options = {is_known, on_notice, NULL};
+	static const struct skm_ledger_options options = {is_known, on_notice, NULL, GRACE_SEC};
 	char line[SKM_RECORD_LINE_MAX];
 	terminal_begin(&terminal, "T-1", "agent", 7);
 	for (unsigned i = 1; i <= RECORDS; i++) {
@@ -166,7 +167,7 @@ Test(store_ledger, comes_out_complete_from_any_order)
 		teardown();
 		memset(&stored, 0, sizeof(stored));
 		notice_count = 0;
-		static const struct skm_ledger_options options = {is_known, NULL, NULL};
+		static const struct skm_ledger_options options = {.known = is_known};
 		cr_assert_eq(skm_ledger_new(&options, &ledger), 0);
 		for (unsigned i = 0; i < RECORDS; i++)
 			order[i] = i + 1;
@@ -344,10 +345,172 @@ Test(store_ledger, tells_silence_once_and_when_it_ends)
 	skm_ledger_watch(ledger, 9999, 0, 1200);
 	cr_assert_eq(count_of(SKM_NOTICE_SILENT), 1);
 	cr_assert(entry()->is_silent);
-	cr_assert_eq(take(3), SKM_JUDGED_DROP, "a duplicate is a sign of life as well");
+	cr_assert_eq(take_from(&facts[3], "T-1", 9999), SKM_JUDGED_DROP);
+	cr_assert_eq(count_of(SKM_NOTICE_HEARD), 0, "anybody may send an old record again");
+	cr_assert(entry()->is_silent);
+	cr_assert_eq(entry()->heard_sec, 9999, "but it is said when it came");
+	cr_assert_eq(take(6), SKM_JUDGED_STORE);
 	cr_assert_eq(count_of(SKM_NOTICE_HEARD), 1);
 	skm_ledger_watch(ledger, 9999, 0, 1200);
 	cr_assert_eq(count_of(SKM_NOTICE_SILENT), 2);
+}
+
+/* An agent that is frozen, and records of yesterday sent once more every few minutes. */
+Test(store_ledger, old_records_do_not_put_silence_off)
+{
+	take_range(1, 5); /* heard at 1005 */
+	for (int64_t now_sec = 1100; now_sec < 2300; now_sec += 100)
+		(void)take_from(&facts[5], "T-1", now_sec);
+	skm_ledger_watch(ledger, 2300, 0, 1200);
+	cr_assert_eq(count_of(SKM_NOTICE_SILENT), 1);
+}
+
+/* AGENT_STOP with its reason, and the checkpoint behind it, as the agent writes them; `ahead_sec` after the
+ * time that the records have. */
+static void stop_at(unsigned number, enum skm_stop_reason reason, int64_t heard_sec, int64_t ahead_sec)
+{
+	struct skm_record_facts stop = facts[number];
+	stop.event = SKM_EVENT_AGENT_STOP;
+	stop.stop = reason;
+	stop.time_msec += ahead_sec * 1000;
+	cr_assert_eq(take_from(&stop, "T-1", heard_sec), SKM_JUDGED_STORE);
+	stop = facts[number + 1];
+	stop.event = SKM_EVENT_CHECKPOINT;
+	snprintf(stop.reason, sizeof(stop.reason), "segment");
+	cr_assert_eq(take_from(&stop, "T-1", heard_sec), SKM_JUDGED_STORE);
+	stop = facts[number + 2];
+	stop.event = SKM_EVENT_CHECKPOINT;
+	snprintf(stop.reason, sizeof(stop.reason), "stop");
+	cr_assert_eq(take_from(&stop, "T-1", heard_sec), SKM_JUDGED_STORE);
+}
+
+static void start_at(unsigned number, int64_t heard_sec, int64_t ahead_sec)
+{
+	struct skm_record_facts start = facts[number];
+	start.event = SKM_EVENT_AGENT_START;
+	start.time_msec += ahead_sec * 1000;
+	cr_assert_eq(take_from(&start, "T-1", heard_sec), SKM_JUDGED_STORE);
+}
+
+static void expect_told(enum skm_notice_kind kind, unsigned count)
+{
+	cr_assert_eq(count_of(kind), count, "%s told %u times, not %u", skm_notice_to_string(kind),
+		count_of(kind), count);
+}
+
+Test(store_ledger, a_stop_that_is_no_shutdown_is_told_once)
+{
+	static const enum skm_stop_reason reasons[] = {SKM_STOP_SERVICE, SKM_STOP_ERROR, SKM_STOP_UNKNOWN};
+	for (unsigned i = 0; i < SKM_ARRAY_SIZE(reasons); i++) {
+		unsigned number = 1 + 4 * i;
+		int64_t stopped_sec = 10000 * (int64_t)(i + 1);
+		stop_at(number, reasons[i], stopped_sec, 0);
+		cr_assert(skm_chain_entry_is_stopped_by_hand(entry()));
+		skm_ledger_watch(ledger, stopped_sec + GRACE_SEC, 0, 1200);
+		expect_told(SKM_NOTICE_STOPPED, i);
+		skm_ledger_watch(ledger, stopped_sec + GRACE_SEC + 1, 0, 1200);
+		skm_ledger_watch(ledger, stopped_sec + 9000, 0, 1200);
+		expect_told(SKM_NOTICE_STOPPED, i + 1);
+		start_at(number + 3, stopped_sec + 9000, 9000);
+		cr_assert_not(skm_chain_entry_is_stopped_by_hand(entry()));
+	}
+	expect_told(SKM_NOTICE_STOPPED, 3);
+	expect_told(SKM_NOTICE_SILENT, 0);
+}
+
+Test(store_ledger, a_restart_and_an_upgrade_are_no_alarm)
+{
+	stop_at(1, SKM_STOP_SERVICE, 1000, 0);
+	skm_ledger_watch(ledger, 1000 + GRACE_SEC, 0, 1200);
+	start_at(4, 1000 + GRACE_SEC, GRACE_SEC - 5);
+	skm_ledger_watch(ledger, 1000 + GRACE_SEC + 1200, 0, 1200);
+	start_at(5, 40000, 36000); /* killed, and started again: that stop is long over */
+	expect_told(SKM_NOTICE_STOPPED, 0);
+	expect_told(SKM_NOTICE_SILENT, 0);
+}
+
+Test(store_ledger, our_own_absence_is_nobodys_stop)
+{
+	stop_at(1, SKM_STOP_SERVICE, 1000, 0);
+	skm_ledger_watch(ledger, 5000 + GRACE_SEC, 5000, 1200);
+	expect_told(SKM_NOTICE_STOPPED, 0);
+	skm_ledger_watch(ledger, 5001 + GRACE_SEC, 5000, 1200);
+	expect_told(SKM_NOTICE_STOPPED, 1);
+}
+
+/* Cable out, agent stopped, copied, agent started, cable in: both records come in the same second. */
+Test(store_ledger, a_stop_while_nobody_could_hear_it_is_told_afterwards)
+{
+	stop_at(1, SKM_STOP_SERVICE, 90000, 0);
+	start_at(4, 90000, 3600);
+	expect_told(SKM_NOTICE_STOPPED, 1);
+	cr_assert(strstr(last_notice()->text, "60 minutes"), "%s", last_notice()->text);
+	stop_at(5, SKM_STOP_SHUTDOWN, 100000, 3600);
+	start_at(8, 100000, 90000);
+	stop_at(9, SKM_STOP_SERVICE, 100000, 90000);
+	start_at(12, 100000, 90000 + GRACE_SEC - 5);
+	expect_told(SKM_NOTICE_STOPPED, 1);
+}
+
+Test(store_ledger, a_terminal_that_is_on_without_its_agent_is_silent)
+{
+	stop_at(1, SKM_STOP_SHUTDOWN, 1000, 0);
+	cr_assert_not(skm_chain_entry_is_stopped_by_hand(entry()));
+	skm_ledger_watch(ledger, 99999, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 0);
+	cr_assert(skm_ledger_alive(ledger, "T-1", "agent", 100000));
+	skm_ledger_watch(ledger, 100001, 0, 1200);
+	skm_ledger_watch(ledger, 100002, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 1);
+	cr_assert(entry()->is_silent);
+	start_at(4, 100600, 99000);
+	expect_told(SKM_NOTICE_HEARD, 1);
+	skm_ledger_watch(ledger, 100700, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 1);
+}
+
+/* The sign of life of a machine proves nothing of its agent. */
+Test(store_ledger, being_on_makes_nothing_look_better)
+{
+	take_range(1, 5); /* heard at 1005 */
+	cr_assert(skm_ledger_alive(ledger, "T-1", "agent", 2200));
+	cr_assert_eq(entry()->heard_sec, 1005);
+	skm_ledger_watch(ledger, 2205, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 0);
+	skm_ledger_watch(ledger, 2206, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 1);
+	cr_assert(strstr(last_notice()->text, "the terminal is on"), "%s", last_notice()->text);
+	cr_assert(skm_ledger_alive(ledger, "T-1", "agent", 2300));
+	cr_assert(entry()->is_silent);
+	expect_told(SKM_NOTICE_HEARD, 0);
+	cr_assert_not(skm_ledger_alive(ledger, "T-1", "auth", 2300), "it has no such chain");
+	cr_assert_not(skm_ledger_alive(ledger, "T-2", "agent", 2300));
+	cr_assert_eq(skm_ledger_count(ledger), 1, "and gets none");
+}
+
+Test(store_ledger, a_sign_of_life_from_before_the_shutdown_is_none_after_it)
+{
+	take_range(1, 5);
+	cr_assert(skm_ledger_alive(ledger, "T-1", "agent", 1900));
+	stop_at(6, SKM_STOP_SHUTDOWN, 2000, 0);
+	skm_ledger_watch(ledger, 99999, 0, 1200);
+	expect_told(SKM_NOTICE_SILENT, 0);
+}
+
+Test(store_ledger, knows_whether_the_login_asks_as_last_switched)
+{
+	take_range(1, 1);
+	cr_assert_eq(entry()->factor_rule, SKM_FACTOR_UNKNOWN);
+	struct skm_record_facts record = facts[2];
+	record.event = SKM_EVENT_MFA_LOGIN_ON;
+	(void)take_from(&record, "T-1", 2);
+	cr_assert_eq(entry()->factor_rule, SKM_FACTOR_REQUIRED);
+	take_range(3, 3);
+	cr_assert_eq(entry()->factor_rule, SKM_FACTOR_REQUIRED);
+	record = facts[4];
+	record.event = SKM_EVENT_MFA_LOGIN_OFF;
+	(void)take_from(&record, "T-1", 4);
+	cr_assert_eq(entry()->factor_rule, SKM_FACTOR_NOT_REQUIRED);
 }
 
 Test(store_ledger, who_announced_a_stop_is_not_silent)
@@ -355,6 +518,7 @@ Test(store_ledger, who_announced_a_stop_is_not_silent)
 	take_range(1, 5);
 	struct skm_record_facts stop = facts[6];
 	stop.event = SKM_EVENT_AGENT_STOP;
+	stop.stop = SKM_STOP_SHUTDOWN;
 	cr_assert_eq(take_from(&stop, "T-1", 1006), SKM_JUDGED_STORE);
 	stop = facts[7];
 	stop.event = SKM_EVENT_CHECKPOINT;
@@ -362,6 +526,7 @@ Test(store_ledger, who_announced_a_stop_is_not_silent)
 	cr_assert_eq(take_from(&stop, "T-1", 1007), SKM_JUDGED_STORE);
 	skm_ledger_watch(ledger, 99999, 0, 1200);
 	cr_assert_eq(count_of(SKM_NOTICE_SILENT), 0);
+	cr_assert_eq(count_of(SKM_NOTICE_STOPPED), 0);
 	take_range(8, 8);
 	skm_ledger_watch(ledger, 99999, 0, 1200);
 	cr_assert_eq(count_of(SKM_NOTICE_SILENT), 1);
@@ -372,6 +537,7 @@ Test(store_ledger, a_stopped_agent_beside_a_living_stream_is_silent)
 	take_range(1, 5);
 	struct skm_record_facts stop = facts[6];
 	stop.event = SKM_EVENT_AGENT_STOP;
+	stop.stop = SKM_STOP_SHUTDOWN;
 	cr_assert_eq(take_from(&stop, "T-1", 1006), SKM_JUDGED_STORE);
 	struct skm_record_facts login = facts[1];
 	memset(login.chain_id, 9, sizeof(login.chain_id));

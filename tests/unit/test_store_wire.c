@@ -74,6 +74,25 @@ Test(store_wire, splits_at_the_separator)
 	cr_assert_not(skm_wire_next(&wire, &record, &len));
 }
 
+Test(store_wire, knows_a_sign_of_life)
+{
+	struct skm_wire wire = parse("10.0.0.7 <109>1 - T-1203 sekimori-agent - alive - on");
+	cr_assert(wire.is_ours);
+	cr_assert(wire.is_alive);
+	cr_assert_str_eq(wire.terminal, "T-1203");
+	cr_assert_str_eq(wire.stream, "agent");
+	/* Nothing else is one: what it carries is to be kept. */
+	static const char *const others[] = {"- - - on", "- alive - ", "- alive - on ", "- alive - one",
+		"- alive - {\"a\":1}", "- Alive - on", "alive - - on", "- alive on", "- alive x on"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(others); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "10.0.0.7 <109>1 - T-1203 sekimori-agent %s", others[i]);
+		cr_assert_not(parse(text).is_alive, "%s", others[i]);
+	}
+	cr_assert_not(parse("10.0.0.7 <109>1 - T-1203 rsyslogd - alive - on").is_alive);
+	cr_assert_not(parse("10.0.0.7 <109>1 - T\x1b sekimori-agent - alive - on").is_alive);
+}
+
 Test(store_wire, keeps_what_has_another_envelope_as_it_is)
 {
 	static const char *const messages[] = {"", "x", "<109>1 - T sekimori-agent - - -",

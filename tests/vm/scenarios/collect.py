@@ -70,3 +70,41 @@ def test_records_arrive(t: Terminal) -> None:
     # the emulated clock may have jumped (10); who wrote them is not to be seen without the key
     assert code in (0, 10) and "unbroken" in out and "NOT PROVEN" in out, (code, out, err)
     assert t.check("systemctl --failed --no-legend --plain").strip() == ""
+
+
+def alarms(t: Terminal, word: str) -> int:
+    """How often the store has told it, in its own stream."""
+    return int(t.run(f"cat {STORE}/log/*.jsonl | grep -c '\"detail\":\"{word}'")[1])
+
+
+def wait_alarm(t: Terminal, word: str) -> None:
+    try:
+        wait_for(lambda: alarms(t, word) == 1, f"the alarm {word}", SECONDS)
+    except Exception as error:
+        saw = t.run(f"cat {STORE}/log/*.jsonl | tail -n 5; tail -n 3 /var/log/sekimori/agent/*.jsonl; sekimori-collector status;"
+                    " journalctl --no-pager -n 40 -u sekimori-forward -u sekimorid")[1]
+        raise AssertionError(f"{error}\n{saw}") from error
+
+
+def test_an_agent_that_is_missed(t: Terminal) -> None:
+    """Stopped by somebody: an alarm. The machine shut down: none. Booted without its agent: an alarm, from the forwarder
+    that is there."""
+    set_up(t)
+    # the shortest silence; the agent's own beat is slower, so a plain SILENT may come as well and says nothing here
+    t.check("sed -i 's|--log |--silent-after 1min --log |' /etc/sekimori-collector/rsyslog.conf"
+            " && systemctl restart sekimori-collector")
+    wait_collected(t, "the first records at the collector")
+    t.check("systemctl stop sekimorid")
+    assert t.wait_record(event="AGENT_STOP")["policy"]["rule"] == "builtin:stop-service"
+    wait_alarm(t, "STOPPED ")
+    code, out, err = t.run("sekimori-collector status --json")
+    assert code == 1 and "stopped" in [row["state"] for row in json.loads(out)], (code, out, err)
+    t.check("systemctl start sekimorid")
+    wait_collected(t, "the agent's records after it was started again")
+
+    t.check("systemctl mask sekimorid")
+    t.vm.reboot()
+    wait_alarm(t, "SILENT: the terminal is on")
+    reasons = [record["policy"]["rule"] for record in t.records() if record["event"] == "AGENT_STOP"]
+    assert reasons == ["builtin:stop-service", "builtin:stop-shutdown"], reasons
+    assert alarms(t, "STOPPED ") == 1, "the shutdown was told as a stop"
