@@ -2,7 +2,6 @@
 /* The machine's clocks, and time as people read it. A record carries the wall clock for people, the boot
  * clock for order between two suspends, and whether the wall clock could be believed at all. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -84,6 +83,16 @@ static int64_t divide_down(int64_t value, int64_t by)
 	return value / by - (value % by < 0);
 }
 
+/* So many digits, and what stands behind them. Returns where the text goes on. Not printf, which would cost
+ * as much as a record's hash. */
+static char *put_digits(char *at, unsigned value, size_t width, char behind)
+{
+	for (size_t i = width; i-- > 0; value /= 10)
+		at[i] = (char)('0' + value % 10);
+	at[width] = behind;
+	return at + width + 1;
+}
+
 void skm_timestamp_format(const struct skm_timestamp *timestamp, char ret_text[SKM_RFC3339_BYTES])
 {
 	int64_t ms = divide_down(timestamp->realtime_usec, 1000);
@@ -103,10 +112,14 @@ void skm_timestamp_format(const struct skm_timestamp *timestamp, char ret_text[S
 	struct tm tm = {0};
 	/* Cannot fail within the years above. */
 	(void)gmtime_r(&seconds, &tm);
-	unsigned distance = (unsigned)(offset_min < 0 ? -offset_min : offset_min);
-	(void)snprintf(ret_text, SKM_RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03u%c%02u:%02u",
-		(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-		(unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
-		(unsigned)tm.tm_sec % 100, (unsigned)millisecond % 1000, offset_min < 0 ? '-' : '+',
-		distance / 60 % 100, distance % 60);
+	unsigned distance_min = (unsigned)(offset_min < 0 ? -offset_min : offset_min);
+	char *at = put_digits(ret_text, (unsigned)tm.tm_year + 1900, 4, '-');
+	at = put_digits(at, (unsigned)tm.tm_mon + 1, 2, '-');
+	at = put_digits(at, (unsigned)tm.tm_mday, 2, 'T');
+	at = put_digits(at, (unsigned)tm.tm_hour, 2, ':');
+	at = put_digits(at, (unsigned)tm.tm_min, 2, ':');
+	at = put_digits(at, (unsigned)tm.tm_sec, 2, '.');
+	at = put_digits(at, (unsigned)millisecond, 3, offset_min < 0 ? '-' : '+');
+	at = put_digits(at, distance_min / 60, 2, ':');
+	(void)put_digits(at, distance_min % 60, 2, '\0');
 }

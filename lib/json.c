@@ -2,7 +2,6 @@
 /* JSON is only written here, never read: what the agent reads comes from the kernel and from one
  * configuration file. A library that builds a tree first would allocate once per member, for records that are
  * written a thousand times a minute when somebody shakes a plug. */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,24 +11,29 @@
 
 #define UNIT_BYTES 8 /* the longest output of one character: "\u202e" is 6, a plain one at most 4 */
 #define PRINTF_BYTES 1024
+#define DIGITS_MAX 20		   /* of 2^64 - 1 */
 #define ELLIPSIS "\xe2\x80\xa6"	   /* U+2026 */
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-static void push(struct skm_json *json, const char *text, size_t len)
+/* Room for `len` bytes, to be written by the caller, with a NUL behind them; NULL when they do not fit. */
+static char *reserve(struct skm_json *json, size_t len)
 {
 	/* One byte stays free for the NUL. */
 	if (json->has_overflowed || json->size - json->len <= len) {
 		json->has_overflowed = true;
-		return;
+		return NULL;
 	}
-	memcpy(json->buf + json->len, text, len);
+	char *at = json->buf + json->len;
 	json->len += len;
-	json->buf[json->len] = '\0';
+	at[len] = '\0';
+	return at;
 }
 
-static void push_text(struct skm_json *json, const char *text)
+static void push(struct skm_json *json, const char *text, size_t len)
 {
-	push(json, text, strlen(text));
+	char *at = reserve(json, len);
+	if (at)
+		memcpy(at, text, len);
 }
 
 /* Characters that are harmless to a parser and not to a reader: C1 controls (U+009B begins an escape sequence
@@ -75,11 +79,34 @@ static size_t escape_one(
 	return used;
 }
 
-/* How many characters at the beginning are written as they are: nearly all of most texts, so they go at once.
+#define EIGHT sizeof(uint64_t)
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Is there a byte among these eight that is not plain (see plain_len)? Each line below sets a byte's highest
+ * bit for one kind of them: a borrow can only come from a byte that has set its own, so it changes nothing.
  */
+static bool has_special(const char *eight)
+{
+	uint64_t bytes;
+	memcpy(&bytes, eight, sizeof(bytes));
+	uint64_t beyond_ascii = bytes;
+	uint64_t control = bytes - EACH_BYTE(0x20);
+	uint64_t delete = bytes + EACH_BYTE(0x01);
+	uint64_t quote = (bytes ^ EACH_BYTE((unsigned char)'"')) - EACH_BYTE(0x01);
+	uint64_t backslash = (bytes ^ EACH_BYTE((unsigned char)'\\')) - EACH_BYTE(0x01);
+	return ((beyond_ascii | control | delete | quote | backslash) & EACH_BYTE(0x80)) != 0;
+}
+
+/* How many characters at the beginning are written as they are: nearly all of most texts, so they are looked
+ * at eight at a time, and go at once. */
 static size_t plain_len(const char *text, size_t len)
 {
 	size_t i = 0;
+	while (len - i >= EIGHT && !has_special(text + i))
+		i += EIGHT;
+	/* The rest once more with bytes before it. */
+	if (len - i < EIGHT && len >= EIGHT && !has_special(text + len - EIGHT))
+		return len;
 	while (i < len && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
 		i++;
 	return i;
@@ -124,6 +151,19 @@ static void push_escaped(struct skm_json *json, const char *value, size_t len, s
 	}
 }
 
+/* "text", which needs no escaping, as most do not, and a colon behind a key. */
+static void push_quoted(struct skm_json *json, const char *text, size_t len, bool is_key)
+{
+	char *at = reserve(json, len + (is_key ? 3 : 2));
+	if (!at)
+		return;
+	*at++ = '"';
+	memcpy(at, text, len);
+	at[len] = '"';
+	if (is_key)
+		at[len + 1] = ':';
+}
+
 static void begin_value(struct skm_json *json, const char *key)
 {
 	if (json->needs_comma)
@@ -131,8 +171,13 @@ static void begin_value(struct skm_json *json, const char *key)
 	json->needs_comma = true;
 	if (!key)
 		return;
+	size_t len = strlen(key);
+	if (plain_len(key, len) == len) {
+		push_quoted(json, key, len, true);
+		return;
+	}
 	push(json, "\"", 1);
-	push_escaped(json, key, strlen(key), SIZE_MAX);
+	push_escaped(json, key, len, SIZE_MAX);
 	push(json, "\":", 2);
 }
 
@@ -184,6 +229,11 @@ bool skm_json_string_limited(
 		return false;
 	}
 	size_t len = strlen(value);
+	if (len <= escaped_bytes_max && plain_len(value, len) == len) {
+		begin_value(json, key);
+		push_quoted(json, value, len, false);
+		return false;
+	}
 	bool is_cut = escaped_len(value, len) > escaped_bytes_max;
 	size_t mark = sizeof(ELLIPSIS) - 1;
 
@@ -225,30 +275,45 @@ void skm_json_printf(struct skm_json *json, const char *key, const char *format,
 	skm_json_string(json, key, text);
 }
 
+/* The digits, at the end of `text`; returns where they begin. Numbers are a third of a record's members, and
+ * printf would be most of what they cost. */
+static char *format_digits(uint64_t value, char text[DIGITS_MAX])
+{
+	char *begin = text + DIGITS_MAX;
+	do {
+		*--begin = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return begin;
+}
+
 void skm_json_int(struct skm_json *json, const char *key, int64_t value)
 {
-	char text[24];
-	(void)snprintf(text, sizeof(text), "%" PRId64, value);
+	char text[1 + DIGITS_MAX];
+	uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char *begin = format_digits(magnitude, text + 1);
+	if (value < 0)
+		*--begin = '-';
 	begin_value(json, key);
-	push_text(json, text);
+	push(json, begin, (size_t)(text + sizeof(text) - begin));
 }
 
 void skm_json_uint(struct skm_json *json, const char *key, uint64_t value)
 {
-	char text[24];
-	(void)snprintf(text, sizeof(text), "%" PRIu64, value);
+	char text[DIGITS_MAX];
+	const char *begin = format_digits(value, text);
 	begin_value(json, key);
-	push_text(json, text);
+	push(json, begin, (size_t)(text + sizeof(text) - begin));
 }
 
 void skm_json_bool(struct skm_json *json, const char *key, bool value)
 {
 	begin_value(json, key);
-	push_text(json, value ? "true" : "false");
+	push(json, value ? "true" : "false", value ? 4 : 5);
 }
 
 void skm_json_null(struct skm_json *json, const char *key)
 {
 	begin_value(json, key);
-	push_text(json, "null");
+	push(json, "null", 4);
 }

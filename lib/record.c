@@ -53,6 +53,7 @@ enum {
 #define INTERFACE_MAX 96
 /* All that is neither of the above nor an interface: member names, numbers, words. */
 #define FIXED_MAX 1600
+#define CODES_MAX 4 /* bytes of a pair of USB numbers */
 /* What follows the list of interfaces. */
 #define TAIL_MAX                                                                                         \
 	(OBJECT_MAX + DETAIL_MAX + CHECKPOINT_MAX + STREAM_MAX + CHAIN_ID_MAX + BOOT_ID_MAX + HASH_MAX + \
@@ -318,6 +319,20 @@ static void put_policy(struct skm_json *json, const struct skm_record *record)
 	skm_json_object_end(json);
 }
 
+/* "08:06:50": the hex digits of `each` bytes, and of as many more. */
+static void put_codes(struct skm_json *json, const char *key, size_t each, const uint8_t *bytes, size_t len)
+{
+	char text[3 * CODES_MAX + 1] = "";
+	size_t at = 0;
+	for (size_t i = 0; i < len && i < CODES_MAX; i++) {
+		if (i > 0 && i % each == 0)
+			text[at++] = ':';
+		skm_hex_format(&bytes[i], 1, text + at);
+		at += 2;
+	}
+	skm_json_string(json, key, text);
+}
+
 static void put_interfaces(struct skm_json *json, const struct skm_record *record)
 {
 	const struct skm_device *device = &record->device;
@@ -331,8 +346,9 @@ static void put_interfaces(struct skm_json *json, const struct skm_record *recor
 		skm_json_object_begin(json, NULL);
 		skm_json_printf(
 			json, "id", "%u:%u", (unsigned)interface->configuration, (unsigned)interface->number);
-		skm_json_printf(json, "class", "%02x:%02x:%02x", (unsigned)interface->class_code,
-			(unsigned)interface->subclass, (unsigned)interface->protocol);
+		put_codes(json, "class", 1,
+			(const uint8_t[]){interface->class_code, interface->subclass, interface->protocol},
+			3);
 		skm_json_string(json, "kind", skm_device_kind_to_string(skm_usb_interface_kind(interface)));
 		skm_json_bool(json, "allowed", record->decision.interface_allowed[i]);
 		skm_json_object_end(json);
@@ -360,8 +376,10 @@ static void put_device(struct skm_json *json, const struct skm_record *record)
 	put_text(json, "vendor_name", device->manufacturer, STRING_MAX);
 	put_text(json, "model", device->product, STRING_MAX);
 	skm_json_string(json, "kind", kind);
-	skm_json_printf(
-		json, "vid_pid", "%04x:%04x", (unsigned)device->vendor_id, (unsigned)device->product_id);
+	put_codes(json, "vid_pid", 2,
+		(const uint8_t[]){(uint8_t)(device->vendor_id >> 8), (uint8_t)device->vendor_id,
+			(uint8_t)(device->product_id >> 8), (uint8_t)device->product_id},
+		4);
 	put_text(json, "serial_number", device->serial, SERIAL_MAX);
 	put_hex(json, "descriptor_hash", device->descriptor_hash, sizeof(device->descriptor_hash));
 	put_text(json, "port", device->port, PORT_MAX);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a durable record costs beside a bare write and fdatasync of as many bytes, in the same folder and in
- * turns, so that the disk's moods hit all alike; and how many records a second go in groups. usage:
- * bench_stream FOLDER [ROUNDS]; prints JSON */
+ * turns, so that the disk's moods hit all alike; and the same for many records in groups, where the disk
+ * counts little and the processor much. usage: bench_stream FOLDER [ROUNDS]; prints JSON */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,15 +10,23 @@
 
 #include "sekimori/stream.h"
 
-#define GROUPED 200000u
+#define TURNS 20u
+#define TURN_RECORDS 10240u
+#define FLUSH_RECORDS 512u
+#define BARE_BYTES ((size_t)256000) /* the stream's own buffer */
 #define SEGMENT_BYTES (UINT64_C(16) << 20)
 #define BOOT_ID "0123456789abcdef0123456789abcdef"
 
-static double now_usec(void)
+static double clock_usec(clockid_t clock)
 {
 	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(clock, &now);
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static double now_usec(void)
+{
+	return clock_usec(CLOCK_MONOTONIC);
 }
 
 static int compare(const void *a, const void *b)
@@ -72,17 +80,83 @@ static double time_bare(int fd, const char *line, size_t len)
 	return write(fd, line, len) == (ssize_t)len && fdatasync(fd) == 0 ? now_usec() - begin : -1;
 }
 
-static double grouped_per_second(struct skm_stream *stream)
+struct grouped {
+	double usec, cpu_usec, bare_usec;
+};
+
+static int time_group(struct skm_stream *stream, const struct skm_record *record, struct grouped *sums)
+{
+	double begin = now_usec(), cpu_begin = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
+	for (unsigned i = 1; i <= TURN_RECORDS; i++) {
+		skm_stream_append(stream, record);
+		int r = i % FLUSH_RECORDS == 0 ? skm_stream_flush(stream) : 0;
+		if (r < 0)
+			return r;
+	}
+	sums->usec += now_usec() - begin;
+	sums->cpu_usec += clock_usec(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
+	return 0;
+}
+
+/* As many bytes, in writes and syncs as large. */
+static int time_bare_group(int fd, const char *bytes, size_t total, struct grouped *sums)
+{
+	double begin = now_usec();
+	for (size_t done = 0; done < total;) {
+		size_t len = total - done < BARE_BYTES ? total - done : BARE_BYTES;
+		if (write(fd, bytes, len) != (ssize_t)len || fdatasync(fd) < 0)
+			return -EIO;
+		done += len;
+	}
+	sums->bare_usec += now_usec() - begin;
+	return 0;
+}
+
+static int time_grouped(struct skm_stream *stream, int fd, size_t line_len, struct grouped *sums)
 {
 	struct skm_record record;
 	make_record(&record);
-	double begin = now_usec();
-	for (unsigned i = 0; i < GROUPED; i++) {
-		skm_stream_append(stream, &record);
-		if (i % 512 == 511 && skm_stream_flush(stream) < 0)
-			return -1;
+	SKM_CLEANUP(skm_free) char *bytes = malloc(BARE_BYTES);
+	int r = bytes ? 0 : -ENOMEM;
+	if (bytes)
+		memset(bytes, 'a', BARE_BYTES);
+	for (unsigned i = 0; r == 0 && i < TURNS; i++) {
+		r = time_bare_group(fd, bytes, TURN_RECORDS * line_len, sums);
+		if (r == 0)
+			r = time_group(stream, &record, sums);
 	}
-	return skm_stream_flush(stream) < 0 ? -1 : GROUPED / ((now_usec() - begin) / 1e6);
+	return r;
+}
+
+struct samples {
+	double *bare, *plain, *chained; /* usec */
+	size_t count;
+};
+
+static void print(size_t line_len, const struct samples *samples, const struct grouped *grouped)
+{
+	const double records = (double)TURNS * TURN_RECORDS;
+	double bare = percentile(samples->bare, samples->count, 0.5),
+	       chained = percentile(samples->chained, samples->count, 0.5);
+	(void)printf("{\"line_bytes\": %zu, \"bare_p50_usec\": %.1f, \"bare_p99_usec\": %.1f, "
+		     "\"plain_p50_usec\": %.1f, \"chained_p50_usec\": %.1f, \"chained_p99_usec\": %.1f, "
+		     "\"chained_over_bare\": %.3f, \"grouped_records_per_second\": %.0f, "
+		     "\"grouped_bare_per_second\": %.0f, \"grouped_cpu_usec\": %.2f}\n",
+		line_len, bare, percentile(samples->bare, samples->count, 0.99),
+		percentile(samples->plain, samples->count, 0.5), chained,
+		percentile(samples->chained, samples->count, 0.99), chained / bare,
+		records / grouped->usec * 1e6, records / grouped->bare_usec * 1e6,
+		grouped->cpu_usec / records);
+}
+
+static size_t usual_line(char line[SKM_RECORD_LINE_MAX])
+{
+	struct skm_record record;
+	make_record(&record);
+	memset(record.previous_hash, 'a', 64);
+	memset(record.mac, 'a', 32);
+	memset(record.chain_id, 'a', 32);
+	return skm_record_format(&record, line);
 }
 
 int main(int argc, char **argv)
@@ -91,42 +165,36 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: %s FOLDER [ROUNDS]\n", argv[0]);
 		return 2;
 	}
-	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 3000;
 	char path[4096], line[SKM_RECORD_LINE_MAX];
-	struct skm_record record;
 	struct skm_stream *plain = NULL, *chained = NULL;
-	double *bare_usec = calloc(rounds, sizeof(double)), *plain_usec = calloc(rounds, sizeof(double)),
-	       *chained_usec = calloc(rounds, sizeof(double));
+	struct grouped grouped = {0};
+	struct samples samples = {.count = argc > 2 ? strtoul(argv[2], NULL, 10) : 3000};
+	samples.bare = calloc(samples.count, sizeof(double));
+	samples.plain = calloc(samples.count, sizeof(double));
+	samples.chained = calloc(samples.count, sizeof(double));
 	(void)snprintf(path, sizeof(path), "%s/bare", argv[1]);
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (rounds == 0 || !bare_usec || !plain_usec || !chained_usec || fd < 0 ||
+	SKM_CLEANUP(skm_fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (samples.count == 0 || !samples.bare || !samples.plain || !samples.chained || fd < 0 ||
 		open_stream(argv[1], "plain", false, &plain) < 0 ||
 		open_stream(argv[1], "chained", true, &chained) < 0) {
 		perror(argv[1]);
 		return 1;
 	}
-	make_record(&record);
-	memset(record.previous_hash, 'a', 64);
-	memset(record.mac, 'a', 32);
-	memset(record.chain_id, 'a', 32);
-	size_t len = skm_record_format(&record, line);
-	for (size_t i = 0; i < rounds; i++) {
-		bare_usec[i] = time_bare(fd, line, len);
-		plain_usec[i] = time_record(plain);
-		chained_usec[i] = time_record(chained);
+	size_t len = usual_line(line);
+	for (size_t i = 0; i < samples.count; i++) {
+		samples.bare[i] = time_bare(fd, line, len);
+		samples.plain[i] = time_record(plain);
+		samples.chained[i] = time_record(chained);
 	}
-	double grouped = grouped_per_second(chained);
-	double bare = percentile(bare_usec, rounds, 0.5), with = percentile(chained_usec, rounds, 0.5);
-	(void)printf("{\"line_bytes\": %zu, \"bare_p50_usec\": %.1f, \"bare_p99_usec\": %.1f, "
-		     "\"plain_p50_usec\": %.1f, \"chained_p50_usec\": %.1f, \"chained_p99_usec\": %.1f, "
-		     "\"chained_over_bare\": %.3f, \"grouped_records_per_second\": %.0f}\n",
-		len, bare, percentile(bare_usec, rounds, 0.99), percentile(plain_usec, rounds, 0.5), with,
-		percentile(chained_usec, rounds, 0.99), with / bare, grouped);
+	int r = time_grouped(chained, fd, len, &grouped);
+	if (r == 0)
+		print(len, &samples, &grouped);
+	else
+		(void)fprintf(stderr, "%s: %s\n", argv[1], strerror(-r));
 	(void)skm_stream_free(plain);
 	(void)skm_stream_free(chained);
-	free(bare_usec);
-	free(plain_usec);
-	free(chained_usec);
-	skm_fd_close(&fd);
-	return 0;
+	free(samples.bare);
+	free(samples.plain);
+	free(samples.chained);
+	return r < 0;
 }

@@ -70,6 +70,56 @@ Test(json, escapes_what_deceives_the_eye)
 		"\"\xc2\xa0\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\"");
 }
 
+/* Plain texts are looked at eight bytes at a time: so each byte at each place of texts of each length, before
+ * and behind plain ones and itself. */
+Test(json, finds_what_to_escape_at_every_place)
+{
+	for (unsigned byte = 1; byte < 0x100; byte++) {
+		char unit[8];
+		if (byte == '"' || byte == '\\')
+			snprintf(unit, sizeof(unit), "\\%c", (int)byte);
+		else if (byte < 0x20 || byte == 0x7f)
+			snprintf(unit, sizeof(unit), "\\u%04x", byte);
+		else if (byte > 0x7f)
+			snprintf(unit, sizeof(unit), "\xef\xbf\xbd");
+		else
+			snprintf(unit, sizeof(unit), "%c", (int)byte);
+		for (size_t len = 1; len <= 20; len++) {
+			for (size_t first = 0; first < len; first++) {
+				for (size_t times = 1; times <= 2 && first + times <= len; times++) {
+					char value[32], expected[64];
+					memset(value, ' ', len);
+					memset(value + first, (int)byte, times);
+					value[len] = '\0';
+					snprintf(expected, sizeof(expected), "\"%*s%s%s%*s\"", (int)first, "",
+						unit, times > 1 ? unit : "", (int)(len - first - times), "");
+					check_string(value, expected);
+				}
+			}
+		}
+	}
+}
+
+Test(json, writes_numbers_of_every_length)
+{
+	struct skm_json json;
+	skm_json_init(&json, buf, sizeof(buf));
+	skm_json_array_begin(&json, NULL);
+	skm_json_uint(&json, NULL, 0);
+	skm_json_int(&json, NULL, 0);
+	skm_json_int(&json, NULL, INT64_MAX);
+	for (uint64_t power = 10; power < UINT64_C(10000000000000000000); power *= 10) {
+		char expected[64];
+		size_t before = json.len;
+		skm_json_uint(&json, NULL, power - 1);
+		skm_json_int(&json, NULL, -(int64_t)power);
+		snprintf(expected, sizeof(expected), ",%llu,-%llu", (unsigned long long)power - 1,
+			(unsigned long long)power);
+		cr_expect_str_eq(buf + before, expected);
+	}
+	cr_expect_eq(strncmp(buf, "[0,0,9223372036854775807,", 25), 0);
+}
+
 Test(json, keeps_characters_of_all_lengths)
 {
 	check_string("\xe9\x96\xa2\xe5\xae\x88 \xc3\xa9 \xf0\xa9\xb8\xbd",
