@@ -57,7 +57,7 @@ lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
 pam_module/authd/verify.c pam_module/authd/verify_diagnose.c
 collector/store/wire.c collector/store/record_facts.c collector/store/ledger.c collector/store/gap_list.c collector/store/aside.c
-collector/witness/tree.c'
+collector/witness/tree.c collector/witness/entry.c collector/witness/book.c'
 for file in $pure; do
     if [ ! -e "$file" ]; then
         fail "$file is gone: mend this rule"
