@@ -31,7 +31,7 @@ only_in 'gnutls/.*\.h' agent/forward/tls.c
 only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c lib/config_version.c lib/verify_key.c \
     collector/witness/primitives.c pam_module/authd/hmac.c pam_module/authd/recovery.c pam_module/authd/seal.c
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
-only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c
+only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c collector/witness/verdict.c
 only_in 'qrencode\.h' agent/cli/qr.c
 
 # libpam is known to the module alone; its parts share its types.
