@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "audit.h"
@@ -18,7 +19,7 @@
 #define ETC "/etc/sekimori-witness"
 #define STATE "/var/lib/sekimori-witness"
 #define IDLE_DAYS 4 /* a long week-end */
-#define DAY_SEC 86400
+#define PATH_BYTES 4096
 
 struct arguments {
 	enum skm_language language;
@@ -209,12 +210,33 @@ static int parse_options(struct arguments *arguments, int argc, char **argv)
 
 /* ---- verbs ---- */
 
+/* The folders that the first night will need. */
+static int make_folders(const struct arguments *arguments)
+{
+	const struct {
+		const char *path, *name;
+		mode_t mode;
+	} folders[] = {{arguments->night.etc_path, "", 0700}, {arguments->night.etc_path, "/sealed", 0700},
+		{arguments->night.state_path, "", 0750}, {arguments->night.records_path, "", 0750}};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(folders); i++) {
+		char path[PATH_BYTES];
+		(void)snprintf(path, sizeof(path), "%s%s", folders[i].path, folders[i].name);
+		if (mkdir(path, folders[i].mode) < 0 && errno != EEXIST)
+			return skm_witness_fail(stderr, NAME,
+				SAY("フォルダーを作成できません:", "cannot create the folder"), path, errno);
+	}
+	return 0;
+}
+
 static int create_key(const struct arguments *arguments)
 {
-	char path[4096], text[2 * SKM_WITNESS_KEY_BYTES + 1];
+	char path[PATH_BYTES], text[2 * SKM_WITNESS_KEY_BYTES + 1];
 	uint8_t public_key[SKM_WITNESS_KEY_BYTES], fingerprint[SKM_WITNESS_FINGERPRINT_BYTES];
 	(void)snprintf(path, sizeof(path), "%s/witness.key", arguments->night.etc_path);
-	int r = skm_witness_key_create(path, public_key);
+	int r = make_folders(arguments);
+	if (r != 0)
+		return r;
+	r = skm_witness_key_create(path, public_key);
 	if (r < 0)
 		return skm_witness_fail(stderr, NAME,
 			SAY("署名鍵を作成できません:", "cannot create the signing key"), path, -r);

@@ -12,10 +12,6 @@ export SEKIMORI_LANG=en TZ=Asia/Tokyo
 chain=$source/tests/data/chain/00000001.jsonl
 id=243ea6f84cf3709aa15c2d4acfa6124f
 status=0
-mkdir -p "$dir/records" "$dir/state" "$dir/etc/sealed"
-cp "$source/tests/data/chain/verifier.key" "$dir/etc/verifier.key"
-chmod 600 "$dir/etc/verifier.key"
-cp "$source/tests/data/chain/agent.chain.sealed" "$dir/etc/sealed/pc-042.sealed"
 
 fail() {
     echo "witness_cli: $1" >&2
@@ -42,9 +38,13 @@ rows() { sed -n 's/^ *\([1-4]: .*\)/\1/p' "$dir/state/$1.txt"; }
 fingerprint() { sed -n '/fingerprint/,/---/s/^ *\([0-9a-f ]*\)$/\1/p' "$dir/state/$1.txt" | grep .; }
 
 # --- the key ---
+mkdir "$dir/state" "$dir/records"
 check 3 run --day 2026-11-20
 says 'cannot read the signing key'
-check 0 create-key
+check 0 create-key # makes the other folders
+cp "$source/tests/data/chain/verifier.key" "$dir/etc/verifier.key"
+chmod 600 "$dir/etc/verifier.key"
+cp "$source/tests/data/chain/agent.chain.sealed" "$dir/etc/sealed/pc-042.sealed"
 says '^public key: [0-9a-f]\{64\}$'
 check 3 create-key
 says 'File exists'
