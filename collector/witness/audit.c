@@ -181,6 +181,32 @@ static void check_parts(struct desk *desk, const struct skm_witness_entry *entry
 	lower(desk, SKM_WITNESS_NO);
 }
 
+/* That all agrees does not mean that all was well. */
+static void tell_verdict(const struct desk *desk, const struct skm_witness_entry *entry)
+{
+	const struct skm_witness_audit *audit = desk->audit;
+	const char *separator = ": ";
+	if (entry->is_complete) {
+		(void)fprintf(audit->out,
+			SAY("証明 %" PRIu64 " の検証結果: 完全で検証済み\n",
+				"entry %" PRIu64 ": the records were complete and verified\n"),
+			entry->number);
+		return;
+	}
+	(void)fprintf(audit->out,
+		SAY("証明 %" PRIu64 " の検証結果: 完全とは証明されていません (終了コード %u)",
+			"entry %" PRIu64 ": the records were NOT proven complete (exit status %u)"),
+		entry->number, entry->exit_code);
+	for (unsigned kind = SKM_FINDING_COUNT_; kind-- > 0;) {
+		if (entry->findings[kind] == 0)
+			continue;
+		(void)fprintf(audit->out, "%s%s ×%" PRIu64, separator,
+			skm_finding_to_string((enum skm_finding_kind)kind), entry->findings[kind]);
+		separator = ", ";
+	}
+	(void)fputc('\n', audit->out);
+}
+
 static void check_all(struct desk *desk)
 {
 	const struct skm_witness_audit *audit = desk->audit;
@@ -192,6 +218,8 @@ static void check_all(struct desk *desk)
 			continue;
 		}
 		enum skm_witness_likeness likeness = check_files(desk, &desk->book.entries[i]);
+		if (!desk->book.entries[i].is_complete)
+			tell_verdict(desk, &desk->book.entries[i]);
 		same += likeness == SKM_WITNESS_SAME;
 		gone += likeness == SKM_WITNESS_GONE;
 	}
@@ -243,6 +271,7 @@ static void check_paper(struct desk *desk)
 		(void)fputs(SAY("この用紙の日は、後でもう一度証明されています\n",
 				    "the days of this paper were witnessed again later\n"),
 			audit->out);
+	tell_verdict(desk, entry);
 	check_parts(desk, entry);
 	if (check_files(desk, entry) != SKM_WITNESS_GONE)
 		return;

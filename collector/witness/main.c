@@ -270,8 +270,12 @@ static int run(struct arguments *arguments)
 {
 	char *text = NULL;
 	size_t len = 0;
+	uint32_t last = yesterday();
+	if (arguments->night.day > last)
+		return wrong(
+			arguments, SAY("その日はまだ終わっていません", "that day is not over yet"), NULL);
 	if (arguments->night.day == 0)
-		arguments->night.day = yesterday();
+		arguments->night.day = last;
 	arguments->night.language = arguments->language;
 	arguments->night.out = open_memstream(&text, &len);
 	if (!arguments->night.out)

@@ -20,7 +20,7 @@
 #include "state.h"
 #include "verdict.h"
 
-#define REPORT_BYTES_MAX ((size_t)1 << 30)
+#define REPORT_BYTES_MAX ((size_t)128 << 20)
 #define SAY(japanese, english) skm_text(night->language, japanese, english)
 
 struct work {
@@ -229,12 +229,15 @@ static void no_days(struct work *work, int *ret_exit)
 	const struct skm_witness_night *night = work->night;
 	char day[SKM_WITNESS_DAY_BYTES];
 	skm_witness_day_format(night->day, day);
-	uint64_t waiting = work->book.last_day ? days_between(work->book.last_day, night->day) : UINT64_MAX;
+	const struct skm_witness_entry *last =
+		work->book.count > 0 ? &work->book.entries[work->book.count - 1] : NULL;
+	uint64_t waiting = last ? days_between(work->book.last_day, night->day) : UINT64_MAX;
 	(void)fprintf(night->out,
 		SAY("%s までの新しい日別ファイルがありません。コピーされましたか\n",
 			"there is no new day file up to %s; was it copied?\n"),
 		day);
-	*ret_exit = waiting > night->idle_days ? SKM_VERIFY_EXIT_UNKNOWN : 0;
+	/* A quiet week-end does not make last Friday's finding good. */
+	*ret_exit = waiting > night->idle_days ? SKM_VERIFY_EXIT_UNKNOWN : (int)last->exit_code;
 }
 
 static int choose_days(struct work *work, int *ret_exit)
@@ -268,16 +271,20 @@ static int choose_days(struct work *work, int *ret_exit)
 		*ret_exit = SKM_VERIFY_EXIT_UNKNOWN;
 		return DAYS_NONE;
 	}
-	size_t first = 0;
-	while (first < work->days.count && work->days.files[first].day <= work->book.last_day)
-		first++;
-	if (first == work->days.count || work->days.files[first].day > night->day) {
+	/* Up to the last day that has a file: a clock that runs ahead must not claim days to come. */
+	for (size_t i = 0; i < work->days.count; i++) {
+		uint32_t day = work->days.files[i].day;
+		if (day <= work->book.last_day || day > night->day)
+			continue;
+		entry->first_day = entry->first_day ? entry->first_day : day;
+		entry->last_day = day;
+	}
+	if (entry->last_day == 0) {
 		no_days(work, ret_exit);
 		return DAYS_NONE;
 	}
-	entry->first_day = work->book.last_day ? skm_witness_day_after(work->book.last_day)
-					       : work->days.files[first].day;
-	entry->last_day = night->day;
+	if (work->book.last_day)
+		entry->first_day = skm_witness_day_after(work->book.last_day);
 	return DAYS_NEW;
 }
 

@@ -39,7 +39,7 @@ fingerprint() { sed -n '/fingerprint/,/---/s/^ *\([0-9a-f ]*\)$/\1/p' "$dir/stat
 
 # --- the key ---
 mkdir "$dir/state" "$dir/records"
-check 3 run --day 2026-11-20
+check 3 run --day 2024-11-20
 says 'cannot read the signing key'
 check 0 create-key # makes the other folders
 cp "$source/tests/data/chain/verifier.key" "$dir/etc/verifier.key"
@@ -50,32 +50,35 @@ check 3 create-key
 says 'File exists'
 
 # --- two nights ---
-check 3 run --day 2026-11-20 # nothing was ever copied
-says 'there is no new day file up to 2026-11-20'
-head -n 7 "$chain" >"$dir/records/2026-11-20.001.jsonl"
-check 0 run --day 2026-11-20
+check 3 run --day 2024-11-20 # nothing was ever copied
+says 'there is no new day file up to 2024-11-20'
+head -n 7 "$chain" >"$dir/records/2024-11-20.001.jsonl"
+check 0 run --day 2024-11-20
 says 'complete and verified'
 cmp -s "$dir/out" "$dir/state/000001.txt" || fail "the form on disk is another one"
 cp -r "$dir/state" "$dir/first_night"
-check 0 run --day 2026-11-22 # two idle days
+check 0 run --day 2024-11-22 # two idle days
 entries 1 "of nothing"
-check 3 run --day 2026-11-25
-sed -n 8,18p "$chain" | head -c 2000 >"$dir/records/2026-11-21.001.jsonl"
-check 3 run --day 2026-11-22
-says '2026-11-21.001.jsonl ends within a line'
+check 3 run --day 2024-11-25
+check 2 run --day 9999-12-31
+says 'not over yet'
+sed -n 8,18p "$chain" | head -c 2000 >"$dir/records/2024-11-21.001.jsonl"
+check 3 run --day 2024-11-22
+says '2024-11-21.001.jsonl ends within a line'
 entries 1 "while it is being copied"
-sed -n 8,18p "$chain" >"$dir/records/2026-11-21.001.jsonl"
-check 0 run --day 2026-11-22 --mail audit@example.lg.jp --sendmail /bin/true
-says '2026-11-21 〜 2026-11-22'
+sed -n 8,12p "$chain" >"$dir/records/2024-11-21.001.jsonl"
+sed -n 13,18p "$chain" >"$dir/records/2024-11-22.001.jsonl"
+check 0 run --day 2024-11-23 --mail audit@example.lg.jp --sendmail /bin/true
+says '2024-11-21 〜 2024-11-22'
 entries 2 "of two nights"
 
 # --- the same night once more, and a clock that was set back ---
 cp "$dir/state/witness.jsonl" "$dir/before"
-check 0 run --day 2026-11-22
-check 3 run --day 2026-11-20
+check 0 run --day 2024-11-22
+check 3 run --day 2024-11-20
 says 'was the clock set back'
 cmp -s "$dir/state/witness.jsonl" "$dir/before" || fail "witness.jsonl changed although nothing was witnessed"
-check 3 run --day 2026-11-22 --mail audit@example.lg.jp --sendmail /bin/false
+check 3 run --day 2024-11-22 --mail audit@example.lg.jp --sendmail /bin/false
 says 'cannot hand the mail to'
 
 # --- the auditor ---
@@ -84,14 +87,15 @@ says 'may have been made anew'
 check 0 check --fingerprint "$(fingerprint 000001)"
 says 'YES'
 check 1 check --fingerprint 00000000000000000000000000000000
-check 0 check --day 2026-11-20 --root "$(rows 000001)"
+check 0 check --day 2024-11-20 --root "$(rows 000001)"
 check 0 check --root "$(rows 000002)"
-check 1 check --day 2026-11-20 --root "$(rows 000002)"
+says 'entry 2: the records were complete and verified'
+check 1 check --day 2024-11-20 --root "$(rows 000002)"
 check 1 check --root 0000000000000000000000000000000000000000000000000000000000000000
 says 'is not in witness.jsonl'
 check 2 check --root "$(rows 000001 | sed '3s/[0-9a-f]/&&/;3s/  -/-/')"
 check 2 check --root 12345
-check 3 check --day 2026-12-24 --fingerprint "$(fingerprint 000001)"
+check 3 check --day 2024-12-24 --fingerprint "$(fingerprint 000001)"
 check 2 check nonsense
 check 2 nonsense
 check 2 prove 1
@@ -103,7 +107,7 @@ mv "$dir/out" "$dir/proof"
 check 0 check-proof "$dir/proof" --root "$(rows 000002)"
 check 3 check-proof "$dir/proof"
 check 1 check-proof "$dir/proof" --root "$(rows 000001)"
-check 1 check-proof "$dir/proof" --fingerprint "$(fingerprint 000002)" --day 2026-11-20
+check 1 check-proof "$dir/proof" --fingerprint "$(fingerprint 000002)" --day 2024-11-20
 sed '1s/PC-042/PC-043/' "$dir/proof" >"$dir/changed"
 check 1 check-proof "$dir/changed" --root "$(rows 000002)"
 sed '2s/"records":11/"records":12/' "$dir/proof" >"$dir/changed"
@@ -154,15 +158,15 @@ for raw in open(folder + "/state/witness.jsonl", "rb"):
 EOF
 
 # --- the evidence is changed, and put back ---
-keep="$dir/records/2026-11-20.001.jsonl"
+keep="$dir/records/2024-11-20.001.jsonl"
 cp "$keep" "$dir/kept"
 sed -i '3s/PC-042/PC-043/' "$keep"
 check 1 check --fingerprint "$(fingerprint 000001)"
 says 'NO: the day files of entry 1'
-check 22 run --day 2026-11-22
+check 22 run --day 2024-11-22
 rm "$keep"
-check 22 run --day 2026-11-22
-check 0 run --day 2026-11-22 --begins-late # deleted after its keeping time
+check 22 run --day 2024-11-22
+check 0 run --day 2024-11-22 --begins-late # deleted after its keeping time
 check 0 check --fingerprint "$(fingerprint 000001)"
 says '1 without day files'
 check 3 check --root "$(rows 000001)"
@@ -170,27 +174,31 @@ says 'the day files are not here'
 cp "$dir/kept" "$keep"
 
 # A duplicate taken out breaks no chain; only the root shows it.
-tail -n 1 "$keep" >>"$dir/records/2026-11-20.002.jsonl"
-check 22 run --day 2026-11-22
+tail -n 1 "$keep" >>"$dir/records/2024-11-20.002.jsonl"
+check 22 run --day 2024-11-22
 says 'are not what was witnessed'
-check 22 run --day 2026-11-22 --again 2
+check 22 run --day 2024-11-22 --again 2
 says 'number 2'
-check 17 run --again 1 --day 2026-11-22
+check 17 run --again 1 --day 2024-11-22
 entries 4 "witnessed again"
 check 0 check --fingerprint "$(fingerprint 000001)"
 says 'was witnessed twice (entries 1 and 4, of other records)'
 check 1 check --root "$(rows 000001)"
 says 'were witnessed again later'
-check 2 run --again 9 --day 2026-11-22
-rm "$dir/records/2026-11-20.002.jsonl"
+check 2 run --again 9 --day 2024-11-22
+rm "$dir/records/2024-11-20.002.jsonl"
 
 # --- rolled back and cut off between two nights: last night's heads know more ---
 cp "$dir/first_night/"* "$dir/state/"
+rm "$dir/records/2024-11-22.001.jsonl"
 head -n 5 "$dir/kept" >"$keep"
-sed -n 1,2p "$chain" >"$dir/records/2026-11-21.001.jsonl"
-check 22 run --day 2026-11-21
+sed -n 1,2p "$chain" >"$dir/records/2024-11-21.001.jsonl"
+check 22 run --day 2024-11-21
 says 'TRUNCATED'
-rm "$dir/records/2026-11-21.001.jsonl"
+check 22 run --day 2024-11-23 # nothing new, and nothing is better
+check 1 check --fingerprint "$(fingerprint 000001)"
+says 'NOT proven complete .*TRUNCATED'
+rm "$dir/records/2024-11-21.001.jsonl"
 
 # --- the witness's own files ---
 cp "$dir/kept" "$keep"
@@ -198,8 +206,8 @@ cp "$dir/first_night/"* "$dir/state/"
 printf '{"witness":1,"num' >>"$dir/state/witness.jsonl"
 check 0 check --fingerprint "$(fingerprint 000001)"
 says 'unfinished line'
-sed -n 8,18p "$chain" >"$dir/records/2026-11-21.001.jsonl"
-check 0 run --day 2026-11-21
+sed -n 8,18p "$chain" >"$dir/records/2024-11-21.001.jsonl"
+check 0 run --day 2024-11-21
 entries 2 "after an unfinished line"
 sed -i 's/:7:/:6:/' "$dir/state/000001.heads"
 check 1 check --fingerprint "$(fingerprint 000001)"
@@ -207,17 +215,27 @@ says '000001.heads is not what was witnessed'
 sed -i '1s/"records":7/"records":8/' "$dir/state/witness.jsonl"
 check 1 check --fingerprint "$(fingerprint 000001)"
 says 'NO: witness.jsonl, line 1'
-check 22 run --day 2026-11-23
+check 22 run --day 2024-11-23
 rm "$dir/etc/witness.key" "$dir/state/"*
 check 0 create-key
-check 0 run --day 2026-11-21 --chain-only # all anew, by somebody else
+check 0 run --day 2024-11-21 --chain-only # all anew, by somebody else
 says 'NOT PROVEN complete'
 check 1 check --fingerprint "$(fingerprint 000001 | tr 0-9a-f 1-9a-f0)"
 
+# --- what was found stays found: an idle day after it does not make it good ---
+rm "$dir/state/"*
+sed -i '3s/PC-042/PC-043/' "$keep"
+check 19 run --day 2024-11-21
+says 'EDIT             1'
+check 19 run --day 2024-11-21
+check 19 run --day 2024-11-22
+says 'no new day file'
+entries 1 "of an idle day"
+
 # --- a verifier that cannot be run; a full disk ---
 rm "$dir/state/"*
-check 3 run --day 2026-11-21 --verifier /nonexistent
-check 3 run --day 2026-11-21 --verifier /bin/false
+check 3 run --day 2024-11-21 --verifier /nonexistent
+check 3 run --day 2024-11-21 --verifier /bin/false
 [ ! -e "$dir/state/witness.jsonl" ] || fail "an entry without a verification"
 code=0
 "$binary/collector/witness/sekimori-witness" --help >/dev/full 2>/dev/null || code=$?
