@@ -81,8 +81,8 @@ static void on_record(void *user, const struct skm_record *record)
 	struct agent *agent = user;
 	struct skm_record stamped = *record;
 	stamp(agent, &stamped);
-	skm_log_record(&stamped);
-	skm_agent_log_append(agent->log, &stamped);
+	if (skm_agent_log_append(agent->log, &stamped))
+		skm_log_record(&stamped);
 }
 
 static int on_flush(void *user)
