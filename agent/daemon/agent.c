@@ -440,6 +440,7 @@ static int open_log(struct agent *agent)
 	const struct skm_agent_log_options options = {
 		.folder = agent->options->log_folder,
 		.chain_path = agent->options->chain_path,
+		.collected_path = agent->options->collected_path,
 		.proc_root = agent->options->proc_root,
 		.boot_id = agent->boot_id,
 		.stamp = stamp,
@@ -543,6 +544,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.run_root = "/run",
 		.log_folder = "/var/log/sekimori/agent",
 		.chain_path = "/var/lib/sekimori/chain/agent/chain",
+		.collected_path = SKM_STREAM_COLLECTED_PATH,
 		.control_path = SKM_CONTROL_PATH,
 		.udev_group = "kernel",
 	};

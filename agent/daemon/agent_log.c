@@ -25,7 +25,8 @@ struct skm_agent_log {
 	struct skm_flood *flood;
 	uint64_t counts_due_usec; /* what `counts` is armed for */
 	uint32_t checkpoint_sec;
-	bool was_failing;
+	uint32_t retention_sec; /* 0 = nothing is deleted */
+	bool was_failing, is_deletion_failing;
 };
 
 /* ---- floods ---- */
@@ -90,6 +91,19 @@ static int on_retry(struct skm_source *source, uint32_t events, void *user)
 	return 0; /* the round's end does the work */
 }
 
+/* One segment at a time: what is late waits for the next checkpoint, and the gate for nobody. */
+static void retire(struct skm_agent_log *log)
+{
+	char error[256];
+	const struct skm_stream_retention retention = {.age_sec = log->retention_sec,
+		.collected_path = log->options.collected_path,
+		.name = "agent"};
+	int r = skm_stream_retire(log->stream, &retention, error, sizeof(error));
+	if (r < 0 && !log->is_deletion_failing)
+		skm_log(SKM_SEVERITY_WARNING, "cannot delete audit records that were collected: %s", error);
+	log->is_deletion_failing = r < 0;
+}
+
 static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
@@ -99,6 +113,7 @@ static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
 	if (has_room(log))
 		tell_counts(log, true);
 	skm_stream_checkpoint(log->stream, "time");
+	retire(log);
 	return 0;
 }
 
@@ -187,6 +202,8 @@ void skm_agent_log_configure(struct skm_agent_log *log, const struct skm_config 
 {
 	if (!log)
 		return;
+	/* Without a collector the terminal's are the only ones. */
+	log->retention_sec = config->forward.host[0] ? config->audit.retention_sec : 0;
 	skm_stream_set_segment_bytes(log->stream, config->audit.segment_bytes);
 	skm_stream_set_verifier_key(
 		log->stream, config->audit.has_verifier_key ? config->audit.verifier_key : NULL);

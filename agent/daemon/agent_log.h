@@ -16,8 +16,9 @@ struct skm_agent_log;
 
 /* Strings are borrowed for the log's life. */
 struct skm_agent_log_options {
-	const char *folder;	/* of the stream */
-	const char *chain_path; /* of its chain's state */
+	const char *folder;	    /* of the stream */
+	const char *chain_path;	    /* of its chain's state */
+	const char *collected_path; /* the forwarder's state */
 	const char *proc_root;
 	const char *boot_id;
 	skm_stream_stamp_fn stamp;
