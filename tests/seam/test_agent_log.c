@@ -16,7 +16,7 @@
 static struct skm_loop *loop;
 static struct skm_agent_log *log_;
 static struct skm_config *config;
-static char proc[TMPDIR_BYTES];
+static char proc[TMPDIR_BYTES], collected_path[TMPDIR_BYTES + 16];
 static unsigned resumed;
 static uint64_t ahead_usec; /* time that the test lets pass */
 
@@ -26,6 +26,7 @@ static void stamp(void *user, struct skm_record *record)
 	(void)user;
 	clock.now(clock.user, &record->time);
 	record->time.boottime_usec += ahead_usec;
+	record->time.realtime_usec += (int64_t)ahead_usec;
 	snprintf(record->terminal_number, sizeof(record->terminal_number), "PC-042");
 }
 
@@ -47,6 +48,7 @@ static void open_log(void)
 	const struct skm_agent_log_options options = {
 		.folder = stream_folder,
 		.chain_path = stream_chain_path,
+		.collected_path = collected_path,
 		.proc_root = proc,
 		.boot_id = STREAM_BOOT_ID,
 		.stamp = stamp,
@@ -61,6 +63,7 @@ static void setup(void)
 	stream_world_make();
 	tmpdir_make(proc);
 	tmpdir_write(proc, "", "1/mountinfo");
+	snprintf(collected_path, sizeof(collected_path), "%s/state", proc);
 	cr_assert_eq(skm_config_default(&config), 0);
 	config->audit.has_verifier_key = true;
 	memcpy(config->audit.verifier_key, stream_verifier_key, sizeof(config->audit.verifier_key));
@@ -280,6 +283,36 @@ Test(agent_log, counts_wait_until_the_disk_is_back)
 	skm_agent_log_end_round(log_);
 	cr_expect_not(state().is_failing);
 	cr_expect_eq(accounted(&counts), taken);
+}
+
+/* ---- what was collected ---- */
+
+static void wait_for_checkpoints(unsigned count)
+{
+	uint64_t until = state().sequence + count;
+	for (int64_t deadline = now_ms() + 30000; state().sequence < until && now_ms() < deadline;)
+		cr_assert_eq(skm_loop_run_once(loop, 1000), 0);
+	cr_assert_geq(state().sequence, until);
+}
+
+Test(agent_log, old_segments_go_only_with_a_collector)
+{
+	config->audit.segment_bytes = 8192;
+	config->audit.retention_sec = 60;
+	config->audit.checkpoint_sec = 1;
+	skm_agent_log_configure(log_, config);
+	tmpdir_write(proc, "sekimori-forward 1\nagent segment=99 offset=1 \n", "state");
+	for (unsigned i = 0; i < 40; i++, ahead_usec += 3600 * SKM_USEC_PER_SEC) {
+		plug(1); /* the flood is over each time */
+		skm_agent_log_end_round(log_);
+	}
+	cr_assert_gt(stream_segment_size(4), 0);
+	wait_for_checkpoints(2);
+	cr_expect_gt(stream_segment_size(1), 0, "there is no collector");
+	snprintf(config->forward.host, sizeof(config->forward.host), "192.0.2.1");
+	skm_agent_log_configure(log_, config);
+	wait_for_checkpoints(2);
+	cr_expect_lt(stream_segment_size(1), 0, "it is still there");
 }
 
 Test(agent_log, the_early_form_has_none)
