@@ -157,6 +157,8 @@ int skm_config_set_language(const struct skm_config_key *key, const char *text, 
 int skm_config_set_last_day(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_duration_ms(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_duration_sec(const struct skm_config_key *key, const char *text, void *target);
+int skm_config_set_duration_or_never(
+	const struct skm_config_key *key, const char *text, void *target); /* 0 */
 int skm_config_set_size(const struct skm_config_key *key, const char *text, void *target);
 
 int skm_config_set_number(const struct skm_config_key *key, const char *text, void *target);

@@ -198,6 +198,16 @@ static const struct skm_config_key keys[] = {
 		MEMBER(audit.checkpoint_sec),
 		.allowed = {"a duration in whole seconds, from \"1min\" to \"1h\"", "秒単位の時間、\"1min\"〜\"1h\""},
 	}, {
+		.path = "audit.retention",
+		.fallback = "400d",
+		.shape = SKM_SHAPE_STRING,
+		.set = skm_config_set_duration_or_never,
+		.min = "60d",
+		.max = "3650d",
+		MEMBER(audit.retention_sec),
+		.allowed = {"a duration in whole seconds, from \"60d\" to \"3650d\", or \"never\"",
+			"秒単位の時間、\"60d\"〜\"3650d\"、または \"never\""},
+	}, {
 		.path = "audit.verifier_key",
 		.shape = SKM_SHAPE_STRING,
 		.set = skm_config_set_verifier_key,

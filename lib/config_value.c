@@ -190,6 +190,12 @@ int skm_config_set_duration_sec(const struct skm_config_key *key, const char *te
 	return ms % 1000 != 0 ? -EINVAL : store_uint(key, target, ms / 1000);
 }
 
+int skm_config_set_duration_or_never(const struct skm_config_key *key, const char *text, void *target)
+{
+	return strcmp(text, "never") == 0 ? store_uint(key, target, 0)
+					  : skm_config_set_duration_sec(key, text, target);
+}
+
 int skm_config_set_size(const struct skm_config_key *key, const char *text, void *target)
 {
 	uint64_t min = 0;

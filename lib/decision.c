@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The words of a decision. How one is made stands in the daemon's policy; every program must be able to read
- * one. */
+/* The words of a decision, and what it means for data. How one is made stands in the daemon's policy; every
+ * program must be able to read one. */
 #include <string.h>
 
 #include "sekimori/decision.h"
@@ -26,4 +26,21 @@ int skm_verdict_from_string(const char *word, enum skm_verdict *ret_verdict)
 		}
 	}
 	return -EINVAL;
+}
+
+static bool is_for_work(enum skm_device_kind kind)
+{
+	return kind == SKM_KIND_HUB || kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE ||
+	       kind == SKM_KIND_HID || kind == SKM_KIND_SMART_CARD;
+}
+
+bool skm_decision_opens_export(const struct skm_decision *decision, const struct skm_device *device)
+{
+	if (decision->verdict == SKM_VERDICT_DENY)
+		return false;
+	for (unsigned i = 0; i < device->interface_count; i++)
+		if (decision->interface_allowed[i] &&
+			!is_for_work(skm_usb_interface_kind(&device->interfaces[i])))
+			return true;
+	return false;
 }

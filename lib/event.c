@@ -32,6 +32,7 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(CONTROLLER_OPEN, ALERT, "遮断されていないUSBコントローラを検知", "host controller found open"),
 	EVENT(UEVENT_OVERFLOW, WARNING, "機器通知のあふれ（全機器を再検査）",
 		"device event queue overflowed"),
+	EVENT(FLOOD_COUNTED, WARNING, "多数の同種記録を件数で記録", "records of a flood, counted"),
 	EVENT(RESUMED, INFO, "休止状態からの復帰（全機器を再検査）", "machine resumed"),
 	EVENT(AGENT_START, INFO, "エージェントの開始", "agent started"),
 	/* Not an alert: every office terminal stops its agent every evening, and the gate stays closed
@@ -46,6 +47,8 @@ static const struct event_entry events[SKM_EVENT_COUNT_] = {
 	EVENT(LOG_FULL, ALERT, "記録の保存に失敗（満杯・書込不可）", "records could not be stored"),
 	EVENT(LOG_RESUMED, NOTICE, "記録の保存を再開", "records are stored again"),
 	EVENT(LOG_RECOVERED, WARNING, "記録ファイルの修復", "audit log repaired"),
+	EVENT(LOG_DELETED, NOTICE, "収集済みで保存期間を過ぎた記録ファイルの削除",
+		"collected audit records deleted by age"),
 	EVENT(CHECKPOINT, INFO, "チェックポイント", "checkpoint"),
 	EVENT(CHAIN_BROKEN, ALERT, "記録の改ざんの疑い", "log chain broken"),
 	EVENT(AUTH_OK, INFO, "多要素認証 成功", "second factor accepted"),

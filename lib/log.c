@@ -67,6 +67,17 @@ static void log_auth(enum skm_severity severity, const struct skm_record *record
 			record->caller_uid, detail);
 }
 
+static void log_device(enum skm_severity severity, const struct skm_record *record)
+{
+	char counted[128] = "";
+	if (record->count > 0)
+		(void)snprintf(counted, sizeof(counted), "; %" PRIu64 " more of %.64s", record->count,
+			record->object);
+	skm_log(severity, "%s: device %s %04x:%04x, %s, rule %s%s", skm_event_to_string(record->event),
+		record->device.port, record->device.vendor_id, record->device.product_id,
+		skm_device_kind_to_string(record->decision.kind), record->decision.rule, counted);
+}
+
 void skm_log_record(const struct skm_record *record)
 {
 	enum skm_severity severity = skm_event_severity(record->event);
@@ -75,9 +86,7 @@ void skm_log_record(const struct skm_record *record)
 	if (record->has_auth && !record->has_device)
 		log_auth(severity, record);
 	else if (record->has_device)
-		skm_log(severity, "%s: device %s %04x:%04x, %s, rule %s", skm_event_to_string(record->event),
-			record->device.port, record->device.vendor_id, record->device.product_id,
-			skm_device_kind_to_string(record->decision.kind), record->decision.rule);
+		log_device(severity, record);
 	else
 		skm_log(severity, "%s: %s: %s", skm_event_to_string(record->event), record->object,
 			record->detail);

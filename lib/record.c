@@ -99,6 +99,7 @@ static const struct activity activities[SKM_EVENT_COUNT_] = {
 	[SKM_EVENT_CONTROLLER_CLOSED] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_CONTROLLER_OPEN] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_UEVENT_OVERFLOW] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_FLOOD_COUNTED] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_RESUMED] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_AGENT_START] = {CLASS_EVENT_LOG, 6, 0},
 	[SKM_EVENT_AGENT_STOP] = {CLASS_EVENT_LOG, 7, 0},
@@ -110,6 +111,7 @@ static const struct activity activities[SKM_EVENT_COUNT_] = {
 	[SKM_EVENT_LOG_FULL] = {CLASS_EVENT_LOG, 10, 0},
 	[SKM_EVENT_LOG_RESUMED] = {CLASS_EVENT_LOG, 9, 0},
 	[SKM_EVENT_LOG_RECOVERED] = {CLASS_EVENT_LOG, OTHER, 0},
+	[SKM_EVENT_LOG_DELETED] = {CLASS_EVENT_LOG, 2, 0}, /* Delete */
 	[SKM_EVENT_CHECKPOINT] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_CHAIN_BROKEN] = {CLASS_EVENT_LOG, OTHER, 0},
 	[SKM_EVENT_AUTH_OK] = {CLASS_AUTHENTICATION, LOGON, STATUS_SUCCESS},
@@ -187,6 +189,9 @@ static struct activity activity_of(const struct skm_record *record)
 	struct activity activity = {CLASS_EVENT_LOG, 0, 0};
 	if ((unsigned)record->event < SKM_EVENT_COUNT_)
 		activity = activities[record->event];
+	/* A count of what one device did carries that device. */
+	if (record->event == SKM_EVENT_FLOOD_COUNTED && record->has_device)
+		activity = (struct activity){CLASS_PERIPHERAL, OTHER, 0};
 	if (is_about_person(record)) {
 		if (activity.class_uid != CLASS_AUTHENTICATION)
 			activity = (struct activity){CLASS_AUTHENTICATION, OTHER, STATUS_OTHER};

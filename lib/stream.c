@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "stream_chain.h"
+#include "stream_retire.h"
 #include "stream_segment.h"
 
 #define CHECKPOINT_BYTES 2048u /* room for the last line of a segment; most are shorter */
@@ -40,6 +41,7 @@ struct skm_stream {
 	struct skm_chain_verdict verdict;   /* is_broken: to be told */
 	skm_stream_stamp_fn stamp;
 	void *stamp_user;
+	uint32_t deletion_told; /* number of the segment */
 };
 
 int skm_stream_new_with_ops(const char *folder, uint64_t segment_bytes, const struct skm_stream_ops *ops,
@@ -468,4 +470,65 @@ void skm_stream_set_stamp(struct skm_stream *stream, skm_stream_stamp_fn stamp, 
 void skm_stream_set_segment_bytes(struct skm_stream *stream, uint64_t segment_bytes)
 {
 	stream->segment_bytes = segment_bytes;
+}
+
+/* ---- deleting ---- */
+
+/* On disk before anything is deleted. 0 or -errno. */
+static int tell_deletion(struct skm_stream *stream, const struct skm_old_segment *old)
+{
+	char name[SKM_SEGMENT_NAME_BYTES], detail[SKM_DELETION_BYTES];
+	if (stream->deletion_told == old->number)
+		return 0;
+	skm_segment_name(old->number, name);
+	skm_deletion_format(old, detail);
+	struct pending *told =
+		make_own(stream, SKM_EVENT_LOG_DELETED, SKM_OUTCOME_LOGGED, name, "%s", detail);
+	if (!told)
+		return -ENOMEM;
+	told->record.count = old->last - old->first + 1;
+	push_back(stream, told);
+	int r = skm_stream_flush(stream);
+	if (r == 0)
+		stream->deletion_told = old->number;
+	return r;
+}
+
+static int retire(struct skm_stream *stream, const struct skm_stream_retention *retention)
+{
+	struct skm_old_segment old;
+	uint32_t collected = 0;
+	int r = skm_retire_read_collected(retention->collected_path, retention->name, &collected);
+	if (r == -ENOENT)
+		return 0; /* nothing was ever sent */
+	if (r < 0) {
+		(void)snprintf(stream->segments.error, sizeof(stream->segments.error),
+			"cannot read %.160s: %s", retention->collected_path, strerror(-r));
+		return r;
+	}
+	r = skm_retire_find(&stream->segments, retention->age_sec, collected, &old);
+	if (r < 0)
+		(void)snprintf(stream->segments.error, sizeof(stream->segments.error),
+			"cannot look through %.160s: %s", stream->segments.folder, strerror(-r));
+	if (r != SKM_RETIRE_FOUND)
+		return r;
+	r = tell_deletion(stream, &old);
+	if (r == 0)
+		r = skm_retire_delete(&stream->segments, old.number);
+	return r < 0 ? r : SKM_STREAM_RETIRED;
+}
+
+int skm_stream_retire(
+	struct skm_stream *stream, const struct skm_stream_retention *retention, char *ret_error, size_t size)
+{
+	if (retention->age_sec == 0 || !stream->chain || skm_stream_flush(stream) < 0)
+		return 0;
+	/* A run that has not written anything yet has nothing open; and what the chain's state on disk is
+	 * behind must stay. */
+	if (stream->segments.fd < 0 || !skm_stream_chain_is_synced(stream->chain))
+		return 0;
+	int r = retire(stream, retention);
+	if (r < 0)
+		(void)snprintf(ret_error, size, "%s", stream->segments.error);
+	return r;
 }

@@ -295,6 +295,11 @@ void skm_stream_chain_keep_group(struct skm_stream_chain *chain)
 		chain->is_due_for_sync = false;
 }
 
+bool skm_stream_chain_is_synced(const struct skm_stream_chain *chain)
+{
+	return chain->has_state && !chain->is_unsettled && !chain->is_due_for_sync && chain->write_error == 0;
+}
+
 uint64_t skm_stream_chain_sequence(const struct skm_stream_chain *chain)
 {
 	return chain->secrets->at.chain.sequence;

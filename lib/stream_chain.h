@@ -41,6 +41,8 @@ bool skm_stream_chain_is_closed(const struct skm_stream_chain *chain);
 /* The group is stored. */
 void skm_stream_chain_keep_group(struct skm_stream_chain *chain);
 
+/* Is the state of the last checkpoint on disk, so that nothing before it is needed to continue? */
+bool skm_stream_chain_is_synced(const struct skm_stream_chain *chain);
 uint64_t skm_stream_chain_sequence(const struct skm_stream_chain *chain);
 /* What holds a verification back; "" = nothing. For the detail of a checkpoint. */
 void skm_stream_chain_describe(struct skm_stream_chain *chain, char *text, size_t size);

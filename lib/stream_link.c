@@ -120,6 +120,7 @@ int skm_line_link_parse(const char *line, size_t len, struct skm_line_link *ret_
 	bool is_before_1970 = takes(&cursor, "-");
 	int64_t msec = (int64_t)take_number(&cursor, INT64_MAX);
 	msec = is_before_1970 ? -msec : msec;
+	link.time_msec = msec;
 	link.day = msec / MSEC_PER_DAY - (msec % MSEC_PER_DAY < 0);
 	const char *chain = memmem(line, link.body_len, member, sizeof(member) - 1);
 	if (cursor.is_wrong || !chain)

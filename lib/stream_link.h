@@ -15,7 +15,8 @@ struct skm_line_link {
 	size_t body_len;
 	bool is_checkpoint;
 	uint8_t next_key[SKM_CHAIN_PUBLIC_KEY_BYTES];
-	int64_t day; /* of "time" */
+	int64_t time_msec; /* "time" */
+	int64_t day;	   /* of it */
 };
 
 /* A line without its newline. 0, or -EBADMSG when it is none of ours, or of a stream without a chain. Pure.

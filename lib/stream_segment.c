@@ -89,7 +89,9 @@ void skm_segments_finish(struct skm_segments *segments)
 /* ---- finding and examining
  * ------------------------------------------------------------------------------------------- */
 
-int skm_segments_find_below(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
+/* Of the segments with a number between the limits, the lowest and the highest. */
+static int find_between(struct skm_segments *segments, uint32_t above, uint32_t below, uint32_t *ret_lowest,
+	uint32_t *ret_highest)
 {
 	/* a description of its own: readdir moves the offset */
 	int fd = segments->ops->openat(segments->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -99,18 +101,36 @@ int skm_segments_find_below(struct skm_segments *segments, uint32_t limit, uint3
 		skm_fd_close(&fd);
 		return r;
 	}
-	uint32_t highest = 0;
+	uint32_t lowest = 0, highest = 0;
 	struct dirent *entry;
 	while (errno = 0, (entry = readdir(dir))) {
 		uint32_t number = number_of(entry->d_name);
-		if (number > highest && number < limit)
+		if (number <= above || number >= below)
+			continue;
+		if (number > highest)
 			highest = number;
+		if (lowest == 0 || number < lowest)
+			lowest = number;
 	}
 	int r = errno ? failed(segments, "list", segments->folder) : 0;
 	(void)closedir(dir);
-	if (r == 0)
-		*ret_number = highest;
+	if (r == 0) {
+		*ret_lowest = lowest;
+		*ret_highest = highest;
+	}
 	return r;
+}
+
+int skm_segments_find_below(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
+{
+	uint32_t lowest;
+	return find_between(segments, 0, limit, &lowest, ret_number);
+}
+
+int skm_segments_find_above(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
+{
+	uint32_t highest;
+	return find_between(segments, limit, UINT32_MAX, ret_number, &highest);
 }
 
 enum { IS_KNOWN = 1, IS_NO_FILE }; /* of examine, besides 0 = scanned */

@@ -106,5 +106,8 @@ void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES]);
 /* The highest segment in the open folder with a number below the limit; 0 = none. 0 or -errno. */
 SKM_NODISCARD int skm_segments_find_below(
 	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
+/* The lowest with a number above the limit; 0 = none. */
+SKM_NODISCARD int skm_segments_find_above(
+	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
 
 #endif

@@ -342,7 +342,7 @@ bool skm_verification_is_complete(const struct skm_verification *result, uint64_
 	}
 	uint64_t witnessed = result->has_watermark ? result->last - result->unwitnessed : 0;
 	uint64_t until = result->signed_until > witnessed ? result->signed_until : witnessed;
-	if (!result->macs_checked || result->first != 1 || until == 0)
+	if (!result->macs_checked || result->first != result->deleted_until + 1 || until == 0)
 		return false;
 	*ret_until = until;
 	return true;

@@ -101,7 +101,7 @@ static void finish_watermarks(struct skm_verifier *verifier, struct skm_verify_c
 static void close_gap(struct skm_verifier *verifier, struct skm_verify_chain *chain, size_t index)
 {
 	const struct skm_verify_gap *gap = &chain->gaps[index];
-	if (!gap->is_optional)
+	if (!gap->is_optional && !gap->is_deleted)
 		skm_verify_tell(verifier, chain, SKM_CAUSE_MISSING, gap->first, gap->last, gap->place, 0);
 	skm_verify_ranges_add(&chain->doubtful, gap->first - (gap->doubts_before ? 1 : 0), gap->last);
 }
@@ -164,6 +164,26 @@ static void count_checkpoint(struct skm_verify_chain *chain, uint64_t sequence)
 		chain->result.signed_until = sequence;
 }
 
+/* ---- deletions ---- */
+
+/* A record that is genuine says that a segment was deleted once it had been collected. What is missing before
+ * the first record here is explained if that segment ended right there, with the hash from which the first
+ * record continues; then everything before it had been deleted before it, since the oldest goes first. Of
+ * any other chain the same holds: a chain that was begun anew outlives the segments of the one before. */
+static void explain_missing(struct skm_verifier *verifier, const struct skm_old_segment *deletion)
+{
+	for (size_t i = 0; i < verifier->chain_count; i++) {
+		struct skm_verify_chain *chain = verifier->chains[i];
+		struct skm_verify_gap *gap = chain->gap_count > 0 ? &chain->gaps[0] : NULL;
+		if (!gap || gap->first != 1 || gap->last != deletion->last ||
+			memcmp(chain->result.chain_id, deletion->chain_id, sizeof(deletion->chain_id)) != 0 ||
+			!is_equal(gap->after, deletion->hash))
+			continue;
+		gap->is_deleted = true;
+		chain->result.deleted_until = gap->last;
+	}
+}
+
 /* ---- the highest record ---- */
 
 /* Its bytes are those that were chained (or nobody can say): then a wrong MAC is no slip of a disk. */
@@ -180,6 +200,8 @@ static void settle(struct skm_verifier *verifier, struct skm_verify_chain *chain
 		tell_doubt(verifier, chain, tip->fault, sequence, tip->place);
 	else if (tip->is_checkpoint)
 		count_checkpoint(chain, sequence);
+	else if (tip->has_deletion)
+		explain_missing(verifier, &tip->deletion);
 }
 
 /* The record after the highest one names another hash. Which of the two was changed, the MACs know. True when
@@ -214,6 +236,9 @@ static void become_tip(struct skm_verifier *verifier, struct skm_verify_chain *c
 	tip->mac = mac;
 	tip->fault = examine(chain, line);
 	tip->is_checkpoint = line->is_checkpoint;
+	tip->has_deletion = line->has_deletion;
+	if (line->has_deletion)
+		tip->deletion = line->deletion;
 	tip->is_judged = is_judged || chain->is_disguised;
 	chain->is_disguised = chain->is_unreadable_before = false;
 	chain->side.sequence = 0;
@@ -334,9 +359,10 @@ static void take_late(struct skm_verifier *verifier, struct skm_verify_chain *ch
 
 	struct skm_verify_gap left = *gap, right = *gap;
 	left.last = sequence - 1;
+	left.is_deleted = false;
 	memcpy(left.after, line->previous_hash, sizeof(left.after));
 	right.first = sequence + 1;
-	right.is_optional = false;
+	right.is_optional = right.is_deleted = false;
 	right.doubts_before = mac != SKM_MAC_RIGHT;
 	right.has_before = true;
 	memcpy(right.before, hash, sizeof(right.before));
@@ -352,6 +378,7 @@ static void take_late(struct skm_verifier *verifier, struct skm_verify_chain *ch
 	skm_chain_wipe(&left.key, sizeof(left.key));
 	skm_chain_wipe(&right.key, sizeof(right.key));
 	if (sequence < chain->result.first) {
+		chain->result.deleted_until = 0;
 		chain->result.first = sequence;
 		chain->result.first_realtime_usec = line->realtime_usec;
 	}

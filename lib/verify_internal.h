@@ -22,6 +22,7 @@ SKM_NODISCARD bool skm_verify_key_seek(struct skm_verify_key *cursor,
 struct skm_verify_gap {
 	uint64_t first, last;
 	struct skm_verify_place place; /* of the record behind it */
+	bool is_deleted;	       /* a record says that these were deleted when collected */
 	bool is_optional;	       /* what was deleted before the first record; nobody misses it */
 	bool has_before;
 	bool doubts_before;		      /* nothing but its successor could confirm first - 1 */
@@ -70,6 +71,8 @@ struct skm_verify_tip {
 	enum skm_finding_cause fault; /* SKM_CAUSE_COUNT_ = none */
 	bool is_judged;		      /* told already */
 	bool is_checkpoint;	      /* with a signature that holds */
+	bool has_deletion;
+	struct skm_old_segment deletion;
 };
 
 /* The record read last, when it was not a new highest one. */

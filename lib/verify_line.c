@@ -188,6 +188,7 @@ static bool parse_head(const char *line, size_t body_len, struct skm_verify_line
 		return false;
 	parsed->is_checkpoint = SKIP(&at, "CHECKPOINT\"");
 	parsed->lost = SKIP(&at, "LOG_RESUMED\"") ? 1 : 0;
+	parsed->has_deletion = SKIP(&at, "LOG_DELETED\"");
 
 	at.at = find(at.at, line + (body_len < SKM_CLOCK_MAX ? body_len : SKM_CLOCK_MAX), clock,
 		sizeof(clock) - 1);
@@ -216,6 +217,20 @@ static uint64_t parse_count(const char *line, const char *end)
 	return count;
 }
 
+/* "detail":"…","count":812 right before `end`; none of its characters is ever escaped. */
+static bool parse_deletion(const char *line, const char *end, struct skm_old_segment *deletion)
+{
+	static const char member[] = ",\"detail\":\"", count[] = "\",\"count\":";
+	const char *detail = find(line, end, member, sizeof(member) - 1);
+	const char *detail_end = detail ? memchr(detail, '"', (size_t)(end - detail)) : NULL;
+	if (!detail_end || skm_deletion_parse(detail, (size_t)(detail_end - detail), deletion) < 0)
+		return false;
+	struct cursor at = {detail_end, end};
+	uint64_t records = 0;
+	return skip(&at, count, sizeof(count) - 1) && take_number(&at, &records) && at.at == at.end &&
+	       records == deletion->last - deletion->first + 1;
+}
+
 int skm_verify_line_tail(const char *line, size_t len, size_t *ret_body_len,
 	uint8_t ret_previous_hash[SKM_CHAIN_HASH_BYTES], uint8_t ret_mac[SKM_CHAIN_MAC_BYTES])
 {
@@ -236,7 +251,7 @@ int skm_verify_line_tail(const char *line, size_t len, size_t *ret_body_len,
 int skm_verify_line_parse(const char *line, size_t len, struct skm_verify_line *ret_line)
 {
 	/* Not cleared whole: the checkpoint is large, and most records have none. */
-	ret_line->has_boot_id = ret_line->has_checkpoint = false;
+	ret_line->has_boot_id = ret_line->has_checkpoint = ret_line->has_deletion = false;
 	if (skm_verify_line_tail(line, len, &ret_line->body_len, ret_line->previous_hash, ret_line->mac) < 0)
 		return -EBADMSG;
 	const char *chain = parse_chain(line, ret_line->body_len, ret_line);
@@ -244,6 +259,8 @@ int skm_verify_line_parse(const char *line, size_t len, struct skm_verify_line *
 		return -EBADMSG;
 	if (ret_line->lost)
 		ret_line->lost = parse_count(line, chain);
+	if (ret_line->has_deletion)
+		ret_line->has_deletion = parse_deletion(line, chain, &ret_line->deletion);
 	if (ret_line->is_checkpoint)
 		ret_line->has_checkpoint = parse_checkpoint(line, chain, &ret_line->checkpoint);
 	return 0;

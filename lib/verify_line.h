@@ -4,6 +4,7 @@
 #define SEKIMORI_VERIFY_LINE_H
 
 #include "sekimori/verify.h"
+#include "stream_retire.h"
 
 #define SKM_VERIFY_BOOT_BYTES 16
 /* A number that a reader of JSON may hold in a double. */
@@ -33,6 +34,8 @@ struct skm_verify_line {
 	bool is_checkpoint;  /* event CHECKPOINT */
 	bool has_checkpoint; /* the member is there and well formed */
 	struct skm_checkpoint checkpoint;
+	bool has_deletion; /* event LOG_DELETED, well formed */
+	struct skm_old_segment deletion;
 };
 
 /* 0, or -EBADMSG when it is no record of a chain, byte for byte as the writer writes it. `line` is without

@@ -80,11 +80,24 @@ static void print_kinds(const struct skm_verify_report *report, const uint64_t *
 	}
 }
 
+/* That they are elsewhere is not shown here. */
+static void print_deleted(const struct skm_verify_report *report, const struct skm_verification *result)
+{
+	if (result->deleted_until == 0)
+		return;
+	(void)fputs(SAY("。記録 ", "; records "), report->file);
+	print_range(report, 1, result->deleted_until);
+	(void)fputs(
+		SAY(" は収集後に保存期間を過ぎて削除されたと記録されています (収集サーバーで確認してください)",
+			" were deleted by age after the collector had them, as the log itself says (look there)"),
+		report->file);
+}
+
 static void print_complete(
 	const struct skm_verify_report *report, const struct skm_verification *result, uint64_t until)
 {
 	(void)fputs(SAY("記録 ", "records "), report->file);
-	print_range(report, 1, until);
+	print_range(report, result->first, until);
 	(void)fputs(SAY(" は完全で検証済みです", " complete and verified"), report->file);
 	if (until < result->last) {
 		(void)fputs(SAY("。記録 ", "; "), report->file);
@@ -94,6 +107,7 @@ static void print_complete(
 				" verified too, but whether more followed is open until the next checkpoint"),
 			report->file);
 	}
+	print_deleted(report, result);
 	(void)fputc('\n', report->file);
 }
 
@@ -105,7 +119,9 @@ static void print_unproven(const struct skm_verify_report *report, const struct 
 	(void)fputs(result->macs_checked ? SAY(" は検証済み (欠落なし)", " verified, without a gap")
 					 : SAY(" は途切れていません", " unbroken"),
 		report->file);
-	if (result->begins_late) {
+	if (result->deleted_until > 0) {
+		print_deleted(report, result);
+	} else if (result->begins_late) {
 		(void)fputs(SAY("。記録 ", "; records "), report->file);
 		print_range(report, 1, result->first - 1);
 		(void)fputs(SAY(" はここにありません", " are not here"), report->file);
@@ -259,6 +275,7 @@ static void put_chain(struct skm_verify_report *report, const struct skm_verific
 		skm_json_uint(&json, "complete_until", until);
 	else
 		skm_json_null(&json, "complete_until");
+	skm_json_uint(&json, "deleted_until", result->deleted_until);
 	skm_json_bool(&json, "macs_checked", result->macs_checked);
 	skm_json_uint(&json, "checkpoints", result->checkpoints);
 	skm_json_uint(&json, "signed_until", result->signed_until);

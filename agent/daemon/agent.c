@@ -83,8 +83,8 @@ static void on_record(void *user, const struct skm_record *record)
 	struct agent *agent = user;
 	struct skm_record stamped = *record;
 	stamp(agent, &stamped);
-	skm_log_record(&stamped);
-	skm_agent_log_append(agent->log, &stamped);
+	if (skm_agent_log_append(agent->log, &stamped))
+		skm_log_record(&stamped);
 }
 
 static int on_flush(void *user)
@@ -442,6 +442,7 @@ static int open_log(struct agent *agent)
 	const struct skm_agent_log_options options = {
 		.folder = agent->options->log_folder,
 		.chain_path = agent->options->chain_path,
+		.collected_path = agent->options->collected_path,
 		.proc_root = agent->options->proc_root,
 		.boot_id = agent->boot_id,
 		.stamp = stamp,
@@ -545,6 +546,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.run_root = "/run",
 		.log_folder = "/var/log/sekimori/agent",
 		.chain_path = "/var/lib/sekimori/chain/agent/chain",
+		.collected_path = SKM_STREAM_COLLECTED_PATH,
 		.control_path = SKM_CONTROL_PATH,
 		.manager_path = SKM_MANAGER_SOCKET,
 		.udev_group = "kernel",

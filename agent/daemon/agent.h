@@ -11,8 +11,9 @@
 struct skm_agent_options {
 	const char *config_path;
 	const char *sys_root, *proc_root, *run_root;
-	const char *log_folder; /* of the stream "agent" */
-	const char *chain_path; /* of its chain's state */
+	const char *log_folder;	    /* of the stream "agent" */
+	const char *chain_path;	    /* of its chain's state */
+	const char *collected_path; /* the forwarder's state */
 	const char *control_path;
 	const char *manager_path;      /* the service manager's socket */
 	const char *udev_group;	       /* "kernel" */

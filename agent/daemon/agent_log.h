@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The agent's audit stream and what keeps it going: another try while records cannot be stored, another look
  * at the folder when something was mounted, and a signed checkpoint at intervals, which is the terminal's
- * sign of life. */
+ * sign of life. Floods are counted on the way in: what a crash (not a stop) can lose of that are the counts
+ * of the last SKM_FLOOD_WINDOW_SEC seconds; that counting had begun is on disk by then, and the next start
+ * finds no stop before it. Stream "auth" has no such thing: authd throttles wrong codes, and counts by itself
+ * what comes while somebody waits (AUTH_LOCKED with its count). */
 #ifndef SEKIMORI_AGENT_LOG_H
 #define SEKIMORI_AGENT_LOG_H
 
@@ -13,8 +16,9 @@ struct skm_agent_log;
 
 /* Strings are borrowed for the log's life. */
 struct skm_agent_log_options {
-	const char *folder;	/* of the stream */
-	const char *chain_path; /* of its chain's state */
+	const char *folder;	    /* of the stream */
+	const char *chain_path;	    /* of its chain's state */
+	const char *collected_path; /* the forwarder's state */
 	const char *proc_root;
 	const char *boot_id;
 	skm_stream_stamp_fn stamp;
@@ -30,7 +34,8 @@ struct skm_agent_log *skm_agent_log_free(struct skm_agent_log *log);
 
 /* All of these take NULL for an agent without a log. */
 void skm_agent_log_configure(struct skm_agent_log *log, const struct skm_config *config);
-void skm_agent_log_append(struct skm_agent_log *log, const struct skm_record *record);
+/* The record is stamped. False: it is one of a flood, and only its count will be stored (flood.h). */
+bool skm_agent_log_append(struct skm_agent_log *log, const struct skm_record *record);
 /* As skm_stream_flush. */
 SKM_NODISCARD int skm_agent_log_flush(struct skm_agent_log *log);
 /* Stores what the round left; tells the system's log once when that begins to fail, and when it works again.

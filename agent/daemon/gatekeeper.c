@@ -142,24 +142,6 @@ static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, e
 		entry->is_dirty = true; /* the next reconcile tries again; closed until then */
 }
 
-static bool is_work_kind(enum skm_device_kind kind)
-{
-	return kind == SKM_KIND_HUB || kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE ||
-	       kind == SKM_KIND_HID || kind == SKM_KIND_SMART_CARD;
-}
-
-/* Would the plan open something that can carry data out? */
-static bool opens_export(const struct skm_entry *entry, const struct skm_decision *plan)
-{
-	if (plan->verdict == SKM_VERDICT_DENY)
-		return false;
-	for (unsigned i = 0; i < entry->device.interface_count; i++)
-		if (plan->interface_allowed[i] &&
-			!is_work_kind(skm_usb_interface_kind(&entry->device.interfaces[i])))
-			return true;
-	return false;
-}
-
 /* Records the decision and has it done, in the order the header promises. `is_open`: the kernel has the
  * device open now. */
 static void settle(
@@ -167,7 +149,8 @@ static void settle(
 {
 	struct skm_decision plan;
 	plan_of(entry, &plan);
-	if (!entry->is_system_disk && plan.verdict != SKM_VERDICT_DENY && !opens_export(entry, &plan)) {
+	if (!entry->is_system_disk && plan.verdict != SKM_VERDICT_DENY &&
+		!skm_decision_opens_export(&plan, &entry->device)) {
 		/* Somebody waits for a keyboard: while the worker opens it, we write down that it may. */
 		entry->state = SKM_DEVICE_STATE_NEW;
 		submit(gatekeeper, entry, SKM_JOB_APPLY);

@@ -32,6 +32,10 @@ int skm_forward_state_save(int folder_fd, const struct skm_forward_state *state)
 	int fd = openat(folder_fd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
+	/* The daemons, root without the right to override modes, must see what the collector has before they
+	 * delete it; whatever the umask says. A few numbers and a MAC. */
+	if (fchmod(fd, 0644) < 0)
+		return -errno;
 	int r = skm_fd_write_all(fd, text, len);
 	if (r < 0)
 		return r;

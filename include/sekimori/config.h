@@ -54,6 +54,8 @@ struct skm_config {
 		uint8_t verifier_key[32]; /* 64 hex digits: the public key to which the first key of a chain
 					     is sealed, so that its owner can check the MACs */
 		uint32_t checkpoint_sec;  /* 1 min to 1 h, default 10 min */
+		uint32_t retention_sec;	  /* 60 to 3650 days, default 400: how long segments stay that the
+					     collector has; 0 = for ever ("never") */
 	} audit;
 	struct {
 		/* mfa.require: "all" (default), "enrolled", or names of groups: their members and all who are

@@ -33,6 +33,10 @@ struct skm_decision {
 	enum skm_device_kind kind;
 };
 
+/* Does it open an interface of the device that can carry data out: anything but hubs, keyboards, mice, other
+ * HID and smart card readers? */
+bool skm_decision_opens_export(const struct skm_decision *decision, const struct skm_device *device);
+
 const char *skm_verdict_to_string(enum skm_verdict verdict);
 SKM_NODISCARD int skm_verdict_from_string(const char *word, enum skm_verdict *ret_verdict);
 

@@ -24,7 +24,8 @@ enum skm_event {
 	SKM_EVENT_CONTROLLER_OPEN,   /* a controller (or the default for new ones) was found open and closed
 					again, or could not be closed */
 	SKM_EVENT_UEVENT_OVERFLOW,   /* the kernel's event queue overflowed; everything was scanned again */
-	SKM_EVENT_RESUMED,	     /* the machine woke up; everything was checked again */
+	SKM_EVENT_FLOOD_COUNTED, /* so many more records of one kind, which were counted instead of written */
+	SKM_EVENT_RESUMED,	 /* the machine woke up; everything was checked again */
 	SKM_EVENT_AGENT_START,
 	SKM_EVENT_AGENT_STOP,
 	SKM_EVENT_POLICY_CHANGED, /* a reload put another configuration in force */
@@ -34,8 +35,9 @@ enum skm_event {
 	SKM_EVENT_LOG_RESUMED,	  /* they can again; tells how many waited and how many were lost */
 	SKM_EVENT_LOG_RECOVERED,  /* a torn last line was cut off at start, or the files were otherwise not as
 				     they had been left */
-	SKM_EVENT_CHECKPOINT,	  /* the chain's state, signed; at start, stop, segment end, and regularly */
-	SKM_EVENT_CHAIN_BROKEN,	  /* what is on disk does not continue, or ends before, what was written */
+	SKM_EVENT_LOG_DELETED, /* a segment that was collected and is old enough; told before it is deleted */
+	SKM_EVENT_CHECKPOINT,  /* the chain's state, signed; at start, stop, segment end, and regularly */
+	SKM_EVENT_CHAIN_BROKEN, /* what is on disk does not continue, or ends before, what was written */
 	/* --- stream "auth" --- */
 	SKM_EVENT_AUTH_OK,
 	SKM_EVENT_AUTH_FAIL,	 /* wrong, not a code, unknown person, not enrolled */

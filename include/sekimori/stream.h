@@ -5,8 +5,9 @@
  *
  * With a chain (chain.h) each line continues from the one before, and the order on disk is line, fdatasync,
  * key slots. The stream itself puts in the checkpoints "start", "count" (so that one of 256 records is one)
- * and "segment" (the last line of a segment); "time" and "stop" are its owner's. Who deletes old segments
- * keeps the one that holds the newest record: without it the chain is told to be broken. */
+ * and "segment" (the last line of a segment); "time" and "stop" are its owner's. Old segments are deleted by
+ * skm_stream_retire alone. Who deletes them by hand keeps the one that holds the newest record: without it
+ * the chain is told to be broken. */
 #ifndef SEKIMORI_STREAM_H
 #define SEKIMORI_STREAM_H
 
@@ -66,5 +67,23 @@ void skm_stream_get_state(const struct skm_stream *stream, struct skm_stream_sta
 typedef void (*skm_stream_stamp_fn)(void *user, struct skm_record *record);
 void skm_stream_set_stamp(struct skm_stream *stream, skm_stream_stamp_fn stamp, void *user);
 void skm_stream_set_segment_bytes(struct skm_stream *stream, uint64_t segment_bytes);
+
+/* ---- deleting what the collector has ---- */
+
+#define SKM_STREAM_COLLECTED_PATH "/var/lib/sekimori-forward/state"
+struct skm_stream_retention {
+	uint64_t age_sec;	    /* 0 = never */
+	const char *collected_path; /* the forwarder's state */
+	const char *name;	    /* of the stream in it: "agent", "auth" */
+};
+#define SKM_STREAM_RETIRED 1
+/* Deletes the oldest segment, if the collector has acknowledged all of it, it is neither of the two newest,
+ * and by the records that follow it is older than age_sec (stream_retire.c says what is believed of their
+ * clocks). LOG_DELETED is on disk before; should the unlink then fail it is tried again without being told
+ * again in this run. Stores what is queued. SKM_STREAM_RETIRED: another one may follow. 0: nothing is to be
+ * deleted, or not now (the forwarder has not said anything yet; records cannot be stored; the stream has no
+ * chain). -errno: ret_error says what could not be read or deleted. */
+SKM_NODISCARD int skm_stream_retire(struct skm_stream *stream, const struct skm_stream_retention *retention,
+	char *ret_error, size_t size);
 
 #endif

@@ -117,7 +117,8 @@ struct skm_verifier_options {
 	size_t watermark_count;
 	bool is_mixed; /* collected lines of many terminals: other chains begin and go on anywhere. Memory
 			  grows with their number */
-	bool may_begin_late; /* old segments were deleted: the first record seen need not be number 1 */
+	bool may_begin_late; /* old segments were deleted: the first record seen need not be number 1, and no
+				record need say so */
 	uint64_t leap_max;   /* keys that may be derived without a record for each: a hostile number must not
 				keep us busy for years; 0 = SKM_VERIFY_LEAP_MAX */
 	uint64_t heartbeat_sec; /* SKM_VERIFY_HEARTBEAT_SEC; 0 = silence is not looked at */
@@ -152,9 +153,11 @@ struct skm_verification {
 				  before it. */
 	uint64_t unwitnessed;  /* records after the highest watermark that holds; = records without one */
 	bool has_watermark;
-	bool macs_checked;   /* a key of this chain was given */
-	bool begins_late;    /* the first record is not number 1 */
-	bool ends_with_stop; /* the last record is the checkpoint of a service that ended as it should */
+	bool macs_checked;	/* a key of this chain was given */
+	bool begins_late;	/* the first record is not number 1 */
+	uint64_t deleted_until; /* = first - 1 when a genuine record here (LOG_DELETED) says that these were
+				   deleted after the collector had them; 0 = none says so */
+	bool ends_with_stop;	/* the last record is the checkpoint of a service that ended as it should */
 	uint64_t findings[SKM_FINDING_COUNT_];
 	uint8_t head[SKM_CHAIN_HASH_BYTES];
 	int64_t first_realtime_usec, last_realtime_usec;
@@ -165,9 +168,10 @@ bool skm_verifier_get(const struct skm_verifier *verifier, size_t index, struct 
  * in rising order; false at the end. Only after skm_verifier_finish. */
 bool skm_verifier_range(const struct skm_verifier *verifier, size_t chain, size_t index, uint64_t *ret_first,
 	uint64_t *ret_last);
-/* Is every record from 1 to *ret_until there, unbroken, written with the chain's key and under a checkpoint
- * or a watermark, and was nothing else found than a clock that was wrong? *ret_until may be less than `last`:
- * what stands behind the last checkpoint is not sealed yet. Pure. */
+/* Is every record from 1 (from deleted_until + 1, if the log itself accounts for what was before) to
+ * *ret_until there, unbroken, written with the chain's key and under a checkpoint or a watermark, and was
+ * nothing else found than a clock that was wrong? *ret_until may be less than `last`: what stands behind the
+ * last checkpoint is not sealed yet. Pure. */
 bool skm_verification_is_complete(const struct skm_verification *result, uint64_t *ret_until);
 /* Findings that belong to no chain (before the first record). */
 uint64_t skm_verifier_homeless(const struct skm_verifier *verifier, enum skm_finding_kind kind);

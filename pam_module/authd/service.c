@@ -86,6 +86,7 @@ static int on_idle(struct skm_source *source, uint32_t events, void *user)
 	}
 	service->options->settle(&service->authenticator);
 	skm_service_flush_round(service);
+	skm_service_retire(service);
 	if (skm_service_records_waiting(service) > 0)
 		skm_timer_arm(source, SKM_SERVICE_LOG_RETRY_MS, 0);
 	else
@@ -265,6 +266,7 @@ void skm_service_options_default(struct skm_service_options *ret_options)
 		.config_path = SKM_CONFIG_PATH,
 		.log_folder = SKM_AUTH_LOG_FOLDER,
 		.chain_path = SKM_AUTH_CHAIN_PATH,
+		.collected_path = SKM_STREAM_COLLECTED_PATH,
 		.machine_id_path = SKM_MACHINE_ID_PATH,
 		.state_folder = SKM_STORE_FOLDER,
 		.fallback_folder = SKM_STORE_FALLBACK_FOLDER,

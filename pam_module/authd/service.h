@@ -20,6 +20,7 @@
 /* Every path, so that tests run the shipped code in folders of their own. Borrowed for the run. */
 struct skm_service_options {
 	const char *config_path, *log_folder, *chain_path, *machine_id_path;
+	const char *collected_path; /* the forwarder's state */
 	const char *state_folder, *fallback_folder;
 	const char *key_path;
 	const char *credentials_folder; /* NULL = none */

@@ -27,8 +27,7 @@ struct skm_service {
 	struct skm_stream *stream;
 	struct skm_packet_server *server;
 	int signal_fd, clock_fd;
-	struct skm_source *signals, *clock_changes, *idle, *log_retry, *checkpoint,
-		*watchdog;
+	struct skm_source *signals, *clock_changes, *idle, *log_retry, *checkpoint, *watchdog;
 };
 
 /* ---- service_records.c ---- */
@@ -46,6 +45,8 @@ void skm_service_record_fact(struct skm_service *service, enum skm_event event, 
 /* Stores what is queued, says once when that begins to fail, and comes back to it by a timer. */
 void skm_service_flush_round(struct skm_service *service);
 uint64_t skm_service_records_waiting(const struct skm_service *service);
+/* Deletes the oldest segment of the stream that the collector has, when it is old enough (stream.h). */
+void skm_service_retire(struct skm_service *service);
 /* Makes a checkpoint at the interval of the configuration. 0 or -errno. */
 SKM_NODISCARD int skm_service_open_checkpoints(struct skm_service *service);
 /* Takes what another configuration says of the stream. */

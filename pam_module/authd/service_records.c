@@ -107,6 +107,19 @@ int skm_service_open_stream(struct skm_service *service)
 	return skm_stream_set_chain(service->stream, &chain);
 }
 
+/* When nobody waits: before it ends, and, where it never does, at checkpoints. */
+void skm_service_retire(struct skm_service *service)
+{
+	char error[256];
+	const struct skm_config *config = service->config;
+	const struct skm_stream_retention retention = {
+		.age_sec = config->forward.host[0] ? config->audit.retention_sec : 0,
+		.collected_path = service->options->collected_path,
+		.name = "auth"};
+	if (skm_stream_retire(service->stream, &retention, error, sizeof(error)) < 0)
+		skm_log(SKM_SEVERITY_WARNING, "cannot delete audit records that were collected: %s", error);
+}
+
 static void arm_checkpoints(const struct skm_service *service)
 {
 	uint64_t interval_ms = service->config->audit.checkpoint_sec * UINT64_C(1000);
@@ -117,14 +130,16 @@ static int on_checkpoint(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
 	(void)events;
-	const struct skm_service *service = user;
+	struct skm_service *service = user;
 	skm_stream_checkpoint(service->stream, "time");
+	skm_service_retire(service);
 	return 0;
 }
 
 int skm_service_open_checkpoints(struct skm_service *service)
 {
-	int r = skm_loop_add_timer(service->loop, CLOCK_BOOTTIME, on_checkpoint, service, &service->checkpoint);
+	int r = skm_loop_add_timer(
+		service->loop, CLOCK_BOOTTIME, on_checkpoint, service, &service->checkpoint);
 	if (r == 0)
 		arm_checkpoints(service);
 	return r;

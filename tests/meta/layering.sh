@@ -51,7 +51,7 @@ done
 
 # L1: pure. No file, clock, process, socket or log header.
 pure='agent/forward/relp.c agent/forward/message.c agent/forward/position.c agent/forward/backoff.c agent/forward/certificate.c
-agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
+agent/daemon/flood.c agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
 lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c
 lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c lib/terminal_name.c
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c

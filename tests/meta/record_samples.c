@@ -54,6 +54,7 @@ int main(void)
 			r |= print_hostile((enum skm_event)event, units[i]);
 	}
 	r |= print_bare(SKM_EVENT_AGENT_START, false);
+	r |= print_bare(SKM_EVENT_FLOOD_COUNTED, false); /* of many devices */
 	r |= print_bare(SKM_EVENT_AUTH_FAIL, true);
 	/* the service's own trouble, and a person's clock: about nobody, and about somebody */
 	r |= print_bare(SKM_EVENT_AUTH_ERROR, false);

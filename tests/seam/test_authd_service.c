@@ -41,8 +41,8 @@ struct shared {
 
 static struct fixture {
 	char folder[TMPDIR_BYTES];
-	char config[100], log[100], chain[100], machine_id[100], state[100], fallback[100], key[100],
-		socket[100];
+	char collected[100], config[100], log[100], chain[100], machine_id[100], state[100], fallback[100],
+		key[100], socket[100];
 	struct shared *shared;
 	uint32_t idle_ms;
 	pid_t pid;
@@ -110,6 +110,7 @@ static _Noreturn void serve(int listen_fd)
 	options.config_path = f.config;
 	options.log_folder = f.log;
 	options.chain_path = f.chain;
+	options.collected_path = f.collected;
 	options.machine_id_path = f.machine_id;
 	options.state_folder = f.state;
 	options.fallback_folder = f.fallback;
@@ -172,6 +173,7 @@ static void setup(void)
 	cr_assert_eq(chmod(f.folder, 0755), 0);
 	name(f.config, "sekimori.conf");
 	name(f.log, "log");
+	name(f.collected, "collected");
 	name(f.chain, "chain");
 	name(f.machine_id, "machine-id");
 	name(f.state, "state");
@@ -240,11 +242,11 @@ static int ask(uint8_t code)
 
 /* How often the text stands in the log. Records are stored after the answer: wait for them at the end only.
  */
-static unsigned count_in_log(const char *text)
+static unsigned count_in_segment(unsigned number, const char *text)
 {
 	char path[160];
 	static char log[256 * 1024];
-	(void)snprintf(path, sizeof(path), "%s/00000001.jsonl", f.log);
+	(void)snprintf(path, sizeof(path), "%s/%08u.jsonl", f.log, number);
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return 0;
@@ -254,6 +256,14 @@ static unsigned count_in_log(const char *text)
 	unsigned count = 0;
 	for (const char *at = log; (at = strstr(at, text)) != NULL; at++)
 		count++;
+	return count;
+}
+
+static unsigned count_in_log(const char *text)
+{
+	unsigned count = 0;
+	for (unsigned number = 1; number <= 9; number++)
+		count += count_in_segment(number, text);
 	return count;
 }
 
@@ -509,6 +519,34 @@ Test(service, a_run_continues_the_chain_of_the_one_before)
 	cr_expect_eq(count_in_log("CHAIN_BROKEN"), 0u);
 	cr_expect_eq(count_in_log("\"bn\":1,"), 9u);
 	cr_expect_eq(count_in_log("without a verifier's key"), 1u, "said once");
+}
+
+/* It lives for a minute at a time, and still its old segments go: before it ends. */
+Test(service, old_segments_go_when_it_is_idle)
+{
+	char first[100];
+	name(first, "log/00000001.jsonl");
+	tmpdir_write(f.folder,
+		"audit: { segment_size = \"64K\"; retention = \"60d\"; };\n"
+		"forward: { host = \"192.0.2.1\"; name = \"collector.example\"; };\n",
+		"sekimori.conf");
+	start(0);
+	for (unsigned i = 0; i < 150; i++) {
+		f.shared->shift_usec += INT64_C(86400) * 1000000;
+		cr_assert_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+	}
+	stop();
+	start(1000);
+	cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+	expect_end(20000);
+	cr_expect_eq(access(first, F_OK), 0, "nobody has collected it");
+	tmpdir_write(f.folder, "sekimori-forward 1\nauth segment=2 offset=1 \n", "collected");
+	start(1000);
+	cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+	expect_end(20000);
+	cr_expect_neq(access(first, F_OK), 0);
+	cr_expect_eq(count_in_log("LOG_DELETED"), 1u);
+	cr_expect_eq(count_in_log("CHAIN_BROKEN"), 0u);
 }
 
 /* ---- key and machine ---- */

@@ -182,6 +182,30 @@ static off_t size_of(const char *path)
 	return st.st_size;
 }
 
+/* Old segments deleted by the stream itself; then one more by hand. */
+Test(verify_stream, what_was_deleted_by_age_is_said_and_a_cut_is_a_gap)
+{
+	char error[256], state_path[128];
+	snprintf(state_path, sizeof(state_path), "%s/state", root);
+	const struct skm_stream_retention retention = {
+		.age_sec = 60, .collected_path = state_path, .name = "agent"};
+	tmpdir_write(root, "sekimori-forward 1\nagent segment=99 offset=1 \n", "state");
+	live(200);
+	struct skm_stream *stream = begin();
+	append(stream, 1);
+	flush(stream);
+	cr_assert_eq(skm_stream_retire(stream, &retention, error, sizeof(error)), SKM_STREAM_RETIRED);
+	cr_assert_eq(skm_stream_retire(stream, &retention, error, sizeof(error)), SKM_STREAM_RETIRED);
+	skm_stream_checkpoint(stream, "stop");
+	cr_assert_null(skm_stream_free(stream));
+	cr_expect_eq(verify(), 0, "%s", out);
+	expect_says("complete and verified; records 1..");
+	expect_says(" were deleted by age after the collector had them");
+	cr_assert_eq(unlink(path_of("log/agent/00000003.jsonl")), 0);
+	cr_expect_eq(verify(), 16, "%s", out);
+	expect_says("GAP");
+}
+
 Test(verify_stream, what_the_daemons_write_is_complete)
 {
 	live(40);

@@ -113,7 +113,7 @@ char *sample_lines_join(const struct sample_lines *lines, size_t *ret_len)
 
 /* ---- records ---- */
 
-static void write_record(struct sample_chain *chain, struct skm_record *record, struct sample_lines *lines)
+void sample_chain_record(struct sample_chain *chain, struct skm_record *record, struct sample_lines *lines)
 {
 	char line[SKM_RECORD_LINE_MAX];
 	uint8_t mac[SKM_CHAIN_MAC_BYTES];
@@ -151,7 +151,7 @@ void sample_chain_event(struct sample_chain *chain, enum skm_event event, struct
 	static struct skm_record record; /* large */
 	sample_record(event, &record);
 	record.count = 0;
-	write_record(chain, &record, lines);
+	sample_chain_record(chain, &record, lines);
 }
 
 void sample_chain_resumed(struct sample_chain *chain, uint64_t lost, struct sample_lines *lines)
@@ -160,7 +160,7 @@ void sample_chain_resumed(struct sample_chain *chain, uint64_t lost, struct samp
 	sample_record(SKM_EVENT_LOG_RESUMED, &record);
 	record.count = lost;
 	chain->lost += lost;
-	write_record(chain, &record, lines);
+	sample_chain_record(chain, &record, lines);
 }
 
 void sample_chain_records(struct sample_chain *chain, size_t count, struct sample_lines *lines)
@@ -178,7 +178,7 @@ void sample_chain_checkpoint(struct sample_chain *chain, const char *reason, str
 	record.count = 0;
 	record.has_checkpoint = true;
 	snprintf(record.checkpoint.reason, sizeof(record.checkpoint.reason), "%s", reason);
-	write_record(chain, &record, lines);
+	sample_chain_record(chain, &record, lines);
 }
 
 void sample_chain_run(struct sample_chain *chain, size_t count, struct sample_lines *lines)

@@ -42,7 +42,9 @@ void sample_lines_replace(struct sample_lines *lines, size_t index, const char *
 /* All lines with their newlines; malloc'ed. */
 char *sample_lines_join(const struct sample_lines *lines, size_t *ret_len);
 
-/* Writes one record of the chain behind the lines. */
+/* Writes one record of the chain behind the lines; sets its time and chain members. */
+void sample_chain_record(struct sample_chain *chain, struct skm_record *record, struct sample_lines *lines);
+/* A sample of the event. */
 void sample_chain_event(struct sample_chain *chain, enum skm_event event, struct sample_lines *lines);
 void sample_chain_resumed(struct sample_chain *chain, uint64_t lost, struct sample_lines *lines);
 /* `count` records of many kinds, none of them a checkpoint. */

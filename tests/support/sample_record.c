@@ -145,6 +145,11 @@ void sample_record(enum skm_event event, struct skm_record *ret_record)
 	}
 	if (event == SKM_EVENT_LOG_RESUMED)
 		ret_record->count = 3;
+	if (event == SKM_EVENT_FLOOD_COUNTED) {
+		sample_device(ret_record);
+		ret_record->rule[0] = '\0';
+		ret_record->count = 812;
+	}
 	if (event == SKM_EVENT_POLICY_CHANGED) {
 		ret_record->caller_uid = 0;
 		ret_record->caller_pid = 4711;

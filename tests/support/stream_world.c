@@ -459,6 +459,20 @@ static void open_first_key(struct verifier *verifier, const char *id)
 		skm_chain_open_key(stream_verifier_key, stream_verifier_secret, sealed, verifier->key), 0);
 }
 
+void stream_first_key(uint8_t ret_id[SKM_CHAIN_ID_BYTES], uint8_t ret_key[SKM_CHAIN_KEY_BYTES])
+{
+	struct verifier verifier = {.has_signing_key = false};
+	char id[2 * SKM_CHAIN_ID_BYTES + 1] = "";
+	snprintf(path_buf, sizeof(path_buf), "%s.sealed", stream_chain_path);
+	FILE *file = fopen(path_buf, "re");
+	cr_assert_not_null(file, "there is no %s", path_buf);
+	cr_assert_not_null(fgets(id, sizeof(id), file));
+	fclose(file);
+	open_first_key(&verifier, id);
+	bytes_of(id, ret_id, SKM_CHAIN_ID_BYTES);
+	memcpy(ret_key, verifier.key, SKM_CHAIN_KEY_BYTES);
+}
+
 static void prove_checkpoint(struct verifier *verifier, uint64_t n, json_t *object)
 {
 	json_t *member = json_object_get(object, "checkpoint");

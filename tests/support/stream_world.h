@@ -122,4 +122,7 @@ void stream_look(void);
  * before. */
 void stream_prove(void);
 
+/* The chain that was begun first, and its K_1. */
+void stream_first_key(uint8_t ret_id[SKM_CHAIN_ID_BYTES], uint8_t ret_key[SKM_CHAIN_KEY_BYTES]);
+
 #endif

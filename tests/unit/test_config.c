@@ -49,6 +49,7 @@ static void check_defaults(const struct skm_config *config)
 	cr_assert(!config->mfa.has_escrow_key);
 	cr_assert(!config->audit.has_verifier_key);
 	cr_assert(config->audit.checkpoint_sec == 600);
+	cr_assert(config->audit.retention_sec == 400 * 86400);
 }
 
 Test(config, empty_files_take_the_defaults)
@@ -84,8 +85,15 @@ static const char whole[] =
 	"    { id = \"b\"; action = \"deny\"; reason = \"r\"; class = \"mass-storage\"; }\n"
 	"  );\n"
 	"};\n"
-	"audit: { segment_size = \"64K\"; checkpoint_interval = \"90s\"; verifier_key =\n"
+	"audit: { segment_size = \"64K\"; checkpoint_interval = \"90s\"; retention = \"60d\"; verifier_key =\n"
 	"  \"00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF\"; };\n";
+
+Test(config, records_may_stay_for_ever)
+{
+	SKM_CLEANUP(skm_config_freep)
+	struct skm_config *config = parsed("audit: { retention = \"never\"; };\n");
+	cr_assert(config->audit.retention_sec == 0);
+}
 
 Test(config, every_key_arrives)
 {
@@ -103,6 +111,7 @@ Test(config, every_key_arrives)
 	cr_assert(config->usb.receive_buffer_bytes == 134217728);
 	cr_assert(config->audit.segment_bytes == 65536);
 	cr_assert(config->audit.checkpoint_sec == 90);
+	cr_assert(config->audit.retention_sec == 60 * 86400);
 	cr_assert(config->audit.has_verifier_key && config->audit.verifier_key[1] == 0x11 &&
 		  config->audit.verifier_key[31] == 0xff);
 }

@@ -117,6 +117,9 @@ Test(refused, values_out_of_range)
 			"1h"},
 		{"audit: { checkpoint_interval = \"60500ms\"; };", 1, "audit.checkpoint_interval", "60500ms",
 			"whole seconds"},
+		{"audit: { retention = \"59d\"; };", 1, "audit.retention", "59d", "60d"},
+		{"audit: { retention = \"3651d\"; };", 1, "audit.retention", "3651d", "3650d"},
+		{"audit: { retention = \"0\"; };", 1, "audit.retention", "0", "never"},
 		{"audit: { verifier_key = \"00\"; };", 1, "audit.verifier_key", "00", "64 hex digits"},
 		{"audit: { verifier_key = "
 		 "\"0000000000000000000000000000000000000000000000000000000000000000\"; };",

@@ -161,7 +161,7 @@ Test(forward_state_file, saved_and_loaded)
 	cr_expect_eq(found.acknowledged[0].offset, 12346);
 	struct stat st;
 	cr_assert_eq(fstatat(folder, "state", &st, 0), 0);
-	cr_expect_eq(st.st_mode & 07777, 0600);
+	cr_expect_eq(st.st_mode & 07777, 0644);
 	cr_expect_eq(fstatat(folder, "state.new", &st, 0), -1, "nothing is left beside it");
 }
 
