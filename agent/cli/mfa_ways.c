@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "sekimori/io.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define PATH_BYTES 4096
 #define SERVICE_BYTES 128

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "cli.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define OCSF_LOGON 1 /* activity_id of class 3002 */
 

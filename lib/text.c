@@ -3,7 +3,7 @@
  *
  * wcwidth(3) was rejected: it answers for the C library's locale, and terminals of this kind often have none
  * but C, where it calls every kanji invalid. */
-#include "text.h"
+#include "sekimori/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
