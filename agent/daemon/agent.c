@@ -22,8 +22,10 @@
 #include "control_server.h"
 #include "forward_notice.h"
 #include "gatekeeper.h"
+#include "refusal.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
+#include "session_server.h"
 
 #define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
@@ -50,6 +52,7 @@ struct agent {
 	struct skm_gatekeeper *gatekeeper;
 	struct skm_udev_source *udev;
 	struct skm_control_server *control;
+	struct skm_session_server *sessions; /* NULL: nobody can be told */
 	int signal_fd, clock_fd;
 	struct skm_source *signals, *clock_changes;
 	struct skm_source *look_again, *reconcile, *watchdog, *retry;
@@ -105,6 +108,16 @@ static void record_fact(struct agent *agent, enum skm_event event, enum skm_outc
 	(void)vsnprintf(record.detail, sizeof(record.detail), detail, arguments);
 	va_end(arguments);
 	on_record(agent, &record);
+}
+
+/* On disk by now: the number that the person is told exists. */
+static void on_stored(void *user, const struct skm_record *record)
+{
+	const struct agent *agent = user;
+	struct skm_refusal refusal;
+	uid_t uid = 0;
+	if (agent->sessions && skm_refusal_from_record(record, &uid, &refusal))
+		skm_session_server_tell(agent->sessions, uid, &refusal);
 }
 
 static void on_log_resumed(void *user)
@@ -444,6 +457,7 @@ static int open_log(struct agent *agent)
 		.boot_id = agent->boot_id,
 		.stamp = stamp,
 		.on_resumed = on_log_resumed,
+		.on_stored = on_stored,
 		.user = agent,
 	};
 	return skm_agent_log_new(agent->loop, &options, agent->settings->config, &agent->log);
@@ -494,6 +508,11 @@ static int build(struct agent *agent)
 		if (control < 0)
 			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s",
 				agent->options->control_path, strerrordesc_np(-control));
+		int sessions =
+			skm_session_server_new(agent->loop, agent->options->session_path, &agent->sessions);
+		if (sessions < 0)
+			skm_log(SKM_SEVERITY_ALERT, "cannot open the socket of the sessions %s: %s",
+				agent->options->session_path, strerrordesc_np(-sessions));
 	}
 	return r;
 }
@@ -501,6 +520,7 @@ static int build(struct agent *agent)
 static void take_down(struct agent *agent)
 {
 	agent->control = skm_control_server_free(agent->control);
+	agent->sessions = skm_session_server_free(agent->sessions);
 	agent->udev = skm_udev_source_free(agent->udev);
 	agent->gatekeeper = skm_gatekeeper_free(agent->gatekeeper);
 	agent->pool = skm_worker_pool_free(agent->pool);
@@ -544,6 +564,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.log_folder = "/var/log/sekimori/agent",
 		.chain_path = "/var/lib/sekimori/chain/agent/chain",
 		.control_path = SKM_CONTROL_PATH,
+		.session_path = SKM_SESSION_PATH,
 		.udev_group = "kernel",
 	};
 }

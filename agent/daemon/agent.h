@@ -13,7 +13,7 @@ struct skm_agent_options {
 	const char *sys_root, *proc_root, *run_root;
 	const char *log_folder; /* of the stream "agent" */
 	const char *chain_path; /* of its chain's state */
-	const char *control_path;
+	const char *control_path, *session_path;
 	const char *udev_group;	       /* "kernel" */
 	const char *initramfs_devices; /* not NULL: the early form, see skm_agent_run; a file of permitted
 					  devices */
