@@ -175,7 +175,7 @@ class Session:
                           "<policy context='default'><allow send_destination='*'/><allow own='*'/>"
                           "<allow receive_sender='*'/></policy></busconfig>")
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
-                    "LANG": "ja_JP.UTF-8", "ASAN_OPTIONS": "detect_leaks=0"}
+                    "LANG": "ja_JP.UTF-8"}
         self.bus = self.start(["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"])
         wait_for(lambda: self.bus.lines, "the session bus")
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus.lines[0]
