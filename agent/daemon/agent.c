@@ -482,12 +482,14 @@ static int open_gate(struct agent *agent)
 		&handler, &agent->udev);
 }
 
-static int open_control(struct agent *agent)
+static int open_sockets(struct agent *agent)
 {
 	const struct skm_control_source source = {
 		.status = on_status, .next_device = on_next_device, .notice = on_notice, .user = agent};
-	return skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
+	int r = skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
 		SKM_ARRAY_SIZE(role_groups), &agent->control);
+	return r < 0 ? r
+		     : skm_session_server_new(agent->loop, agent->options->session_path, &agent->sessions);
 }
 
 static int build(struct agent *agent)
@@ -503,16 +505,12 @@ static int build(struct agent *agent)
 	if (r == 0)
 		r = open_gate(agent);
 	if (r == 0 && !is_early) {
-		/* The gate is worth more than the answers: without the socket it still does its work. */
-		int control = open_control(agent);
-		if (control < 0)
-			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s",
-				agent->options->control_path, strerrordesc_np(-control));
-		int sessions =
-			skm_session_server_new(agent->loop, agent->options->session_path, &agent->sessions);
-		if (sessions < 0)
-			skm_log(SKM_SEVERITY_ALERT, "cannot open the socket of the sessions %s: %s",
-				agent->options->session_path, strerrordesc_np(-sessions));
+		/* The gate is worth more than the answers: without the sockets it still does its work. */
+		int sockets = open_sockets(agent);
+		if (sockets < 0)
+			skm_log(SKM_SEVERITY_ALERT, "cannot open the sockets %s and %s: %s",
+				agent->options->control_path, agent->options->session_path,
+				strerrordesc_np(-sockets));
 	}
 	return r;
 }
