@@ -448,6 +448,38 @@ int skm_forward_notice_decode(const uint8_t *buf, size_t len, struct skm_forward
 	return r;
 }
 
+int skm_refusal_encode(const struct skm_refusal *refusal, uint8_t *buf, size_t size, size_t *ret_len)
+{
+	struct writer writer = {.buf = buf, .size = size};
+	if (refusal->receipt == 0)
+		return -EINVAL;
+	put_u64(&writer, refusal->receipt);
+	put_bool(&writer, refusal->is_partial);
+	put_enum(&writer, refusal->kind, SKM_KIND_COUNT_);
+	put_u16(&writer, refusal->vendor_id);
+	put_u16(&writer, refusal->product_id);
+	put_string(&writer, refusal->product, sizeof(refusal->product));
+	put_string(&writer, refusal->reason, sizeof(refusal->reason));
+	return writer_finish(&writer, ret_len);
+}
+
+int skm_refusal_decode(const uint8_t *buf, size_t len, struct skm_refusal *ret_refusal)
+{
+	struct reader reader = {.buf = buf, .size = len};
+	struct skm_refusal refusal = {0};
+	refusal.receipt = get_u64(&reader);
+	refusal.is_partial = get_bool(&reader);
+	refusal.kind = (uint8_t)get_enum(&reader, SKM_KIND_COUNT_);
+	refusal.vendor_id = get_u16(&reader);
+	refusal.product_id = get_u16(&reader);
+	get_string(&reader, refusal.product, sizeof(refusal.product));
+	get_string(&reader, refusal.reason, sizeof(refusal.reason));
+	int r = refusal.receipt == 0 ? -EBADMSG : reader_finish(&reader);
+	if (r == 0)
+		*ret_refusal = refusal;
+	return r;
+}
+
 const char *skm_device_state_to_string(enum skm_device_state state)
 {
 	static const char *const words[SKM_DEVICE_STATE_COUNT_] = {

@@ -187,3 +187,48 @@ int skm_control_tell(const char *path, const struct skm_forward_notice *notice, 
 	int r = skm_forward_notice_encode(notice, request.body, sizeof(request.body), &request.body_len);
 	return r < 0 ? r : exchange(path, &request, timeout_ms, expect_nothing, NULL);
 }
+
+static int take_welcome(int fd, uint64_t deadline_ms)
+{
+	uint8_t packet[SKM_CONTROL_HEADER_BYTES];
+	size_t len = 0;
+	int r = receive_packet(fd, deadline_ms, packet, sizeof(packet), &len);
+	if (r < 0)
+		return r;
+	r = take_answer(packet, len, expect_nothing, NULL);
+	return r == SKM_ANSWER_ENDED ? 0 : r == 0 ? -EBADMSG : r;
+}
+
+int skm_control_subscribe(const char *path, uint32_t timeout_ms, int *ret_fd)
+{
+	const struct request request = {.operation = SKM_CONTROL_SUBSCRIBE};
+	uint64_t deadline_ms = now_ms() + timeout_ms;
+	SKM_CLEANUP(skm_fd_close) int fd = connect_to_server(path, timeout_ms);
+	if (fd < 0)
+		return fd;
+	int r = send_request(fd, &request);
+	if (r == 0)
+		r = take_welcome(fd, deadline_ms);
+	if (r == 0)
+		*ret_fd = skm_fd_take(&fd);
+	return r;
+}
+
+int skm_control_next_refusal(int fd, struct skm_refusal *ret_refusal)
+{
+	uint8_t packet[SKM_CONTROL_MESSAGE_MAX];
+	struct skm_control_header header;
+	ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? SKM_CONTROL_CLIENT_NOTHING : -errno;
+	if (n == 0)
+		return -ECONNRESET;
+	if ((size_t)n > sizeof(packet))
+		return -EBADMSG;
+	int r = skm_control_header_decode(packet, (size_t)n, &header);
+	if (r < 0)
+		return r;
+	if (header.version != SKM_CONTROL_VERSION || header.code != SKM_CONTROL_MORE)
+		return -EBADMSG;
+	return skm_refusal_decode(packet + SKM_CONTROL_HEADER_BYTES, header.body_bytes, ret_refusal);
+}

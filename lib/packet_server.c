@@ -42,7 +42,7 @@ struct waiting {
 	uint8_t data[];
 };
 
-enum phase { PHASE_REQUEST, PHASE_MORE, PHASE_DONE };
+enum phase { PHASE_REQUEST, PHASE_MORE, PHASE_DONE, PHASE_STAY };
 
 struct skm_packet_connection {
 	struct skm_packet_server *server;
@@ -50,7 +50,8 @@ struct skm_packet_connection {
 	int fd;
 	struct skm_packet_caller caller;
 	struct skm_source *source;
-	uint64_t deadline_ms; /* of CLOCK_BOOTTIME; moved on whenever the caller takes something */
+	uint64_t deadline_ms; /* of CLOCK_BOOTTIME; moved on whenever the caller takes something; UINT64_MAX:
+				 none */
 	enum phase phase;
 	bool waits_for_room;
 	struct waiting *first, *last;
@@ -239,7 +240,8 @@ static int send_now(struct skm_packet_connection *connection, const void *data, 
 {
 	if (send(connection->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	connection->deadline_ms = now_ms() + connection->server->patience_ms;
+	if (connection->phase != PHASE_STAY)
+		connection->deadline_ms = now_ms() + connection->server->patience_ms;
 	return 0;
 }
 
@@ -310,6 +312,16 @@ static bool has_hung_up(int fd)
 	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLHUP | POLLERR);
 }
 
+/* 0, or -ENOBUFS: what was said to him so far does not fit into a fresh socket. */
+static int stay(struct skm_packet_connection *connection)
+{
+	if (connection->first)
+		return -ENOBUFS;
+	connection->phase = PHASE_STAY;
+	connection->deadline_ms = UINT64_MAX;
+	return 0;
+}
+
 /* 0 = wait on, 1 = a request was taken, negative = not one of ours, or he is gone. */
 static int take_request(struct skm_packet_connection *connection)
 {
@@ -329,6 +341,8 @@ static int take_request(struct skm_packet_connection *connection)
 	explicit_bzero(packet, (size_t)n);
 	if (r < 0)
 		return r;
+	if (r == SKM_PACKET_STAY)
+		return stay(connection);
 	connection->phase = r == SKM_PACKET_MORE && handler->on_room ? PHASE_MORE : PHASE_DONE;
 	return 1;
 }
@@ -337,6 +351,8 @@ static int serve(struct skm_packet_connection *connection, uint32_t events)
 {
 	if (events & (EPOLLHUP | EPOLLERR))
 		return -EPIPE;
+	if (connection->phase == PHASE_STAY)
+		return -EBADMSG; /* he has said all that he has to say */
 	if (connection->phase == PHASE_REQUEST) {
 		int r = take_request(connection);
 		if (r <= 0)
@@ -355,6 +371,17 @@ static int on_connection(struct skm_source *source, uint32_t events, void *user)
 		drop(connection);
 	arm_patience(server);
 	return 0;
+}
+
+void skm_packet_server_tell(struct skm_packet_server *server, uid_t uid, const void *data, size_t len)
+{
+	struct skm_packet_connection *next = NULL;
+	for (struct skm_packet_connection *connection = server->connections; connection; connection = next) {
+		next = connection->next;
+		if (connection->phase == PHASE_STAY && connection->caller.uid == uid &&
+			send_now(connection, data, len) < 0)
+			drop(connection);
+	}
 }
 
 /* ---- the door ---- */

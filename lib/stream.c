@@ -42,6 +42,8 @@ struct skm_stream {
 	skm_stream_stamp_fn stamp;
 	void *stamp_user;
 	uint32_t deletion_told; /* number of the segment */
+	skm_stream_stored_fn stored; /* NULL = nobody asks */
+	void *stored_user;
 };
 
 int skm_stream_new_with_ops(const char *folder, uint64_t segment_bytes, const struct skm_stream_ops *ops,
@@ -296,6 +298,13 @@ static int make_group(struct skm_stream *stream, struct group *group)
 	return 0;
 }
 
+static void tell_stored(const struct skm_stream *stream, uint64_t count)
+{
+	const struct pending *pending = stream->head;
+	for (; stream->stored && count > 0 && pending; count--, pending = pending->next)
+		stream->stored(stream->stored_user, &pending->record);
+}
+
 /* The order is: lines, sync, state of the chain. */
 static int store_group(struct skm_stream *stream, char *buf, size_t size)
 {
@@ -308,6 +317,7 @@ static int store_group(struct skm_stream *stream, char *buf, size_t size)
 	if (stream->chain)
 		skm_stream_chain_keep_group(stream->chain);
 	stream->sequence += group.count;
+	tell_stored(stream, group.count);
 	drop_oldest(stream, group.count);
 	return 0;
 }
@@ -459,6 +469,12 @@ void skm_stream_get_state(const struct skm_stream *stream, struct skm_stream_sta
 	};
 	if (stream->is_failing)
 		(void)snprintf(ret_state->error, sizeof(ret_state->error), "%s", stream->segments.error);
+}
+
+void skm_stream_set_stored(struct skm_stream *stream, skm_stream_stored_fn stored, void *user)
+{
+	stream->stored = stored;
+	stream->stored_user = user;
 }
 
 void skm_stream_set_stamp(struct skm_stream *stream, skm_stream_stamp_fn stamp, void *user)

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "sekimori/control.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 int skm_cli_usage_error(const struct skm_cli *cli, const char *what, const char *found, const char *allowed)
 {

@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "sekimori/control.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define SKM_ASK_TIMEOUT_MS 10000
 #define SKM_TABLE_COLUMNS 80

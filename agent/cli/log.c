@@ -29,6 +29,7 @@ enum {
 	SKM_OPTION_OUTCOME,
 	SKM_OPTION_SEVERITY,
 	SKM_OPTION_LAST,
+	SKM_OPTION_NUMBER,
 };
 
 #define HELP_OPTIONS_JA                                                                                  \
@@ -38,20 +39,22 @@ enum {
 	"  --severity S           info、notice、warning、alert: これ以上のもの\n"              \
 	"  --outcome O            blocked、allowed、partial、observed、logged、error\n"             \
 	"  --user 利用者  --vid-pid 0781:5581  --serial 製造番号  --port 1-2\n"                   \
+	"  --number N             受付番号（画面の通知にある番号）の1件\n"             \
 	"  --last N               最後のN件\n"                                                       \
 	"  --stream agent|auth    agent = 機器、auth = 多要素認証 (省略時 agent)\n"           \
 	"  --dir DIR              記録のフォルダー (省略時 " SKM_LOG_FOLDER ")\n"                        \
 	"  --json                 記録の行をそのまま出力\n"
-#define HELP_OPTIONS_EN                                                                              \
-	"  --since T, --until T   T = 2026-11-21, \"2026-11-21 09:00\", today, yesterday, -2h …\n" \
-	"                         (--until itself is not included)\n"                                \
-	"  --event ID             EXPORT_DENIED, AUTH_FAIL and so on; may be repeated\n"             \
-	"  --severity S           info, notice, warning, alert: this and above\n"                    \
-	"  --outcome O            blocked, allowed, partial, observed, logged, error\n"              \
-	"  --user NAME  --vid-pid 0781:5581  --serial S  --port 1-2\n"                               \
-	"  --last N               the last N records\n"                                              \
-	"  --stream agent|auth    agent = devices, auth = second factor (default: agent)\n"          \
-	"  --dir DIR              where they are (" SKM_LOG_FOLDER ")\n"                             \
+#define HELP_OPTIONS_EN                                                                                 \
+	"  --since T, --until T   T = 2026-11-21, \"2026-11-21 09:00\", today, yesterday, -2h …\n"    \
+	"                         (--until itself is not included)\n"                                   \
+	"  --event ID             EXPORT_DENIED, AUTH_FAIL and so on; may be repeated\n"                \
+	"  --severity S           info, notice, warning, alert: this and above\n"                       \
+	"  --outcome O            blocked, allowed, partial, observed, logged, error\n"                 \
+	"  --user NAME  --vid-pid 0781:5581  --serial S  --port 1-2\n"                                  \
+	"  --number N             the one with this receipt number, as notices on the screen have it\n" \
+	"  --last N               the last N records\n"                                                 \
+	"  --stream agent|auth    agent = devices, auth = second factor (default: agent)\n"             \
+	"  --dir DIR              where they are (" SKM_LOG_FOLDER ")\n"                                \
 	"  --json                 the lines as they are\n"
 
 static const char show_help_ja[] =
@@ -160,6 +163,15 @@ static int take_last(const struct skm_cli *cli, size_t *ret_last)
 	return 0;
 }
 
+static int take_number(const struct skm_cli *cli, int64_t *ret_number)
+{
+	uint64_t number = 0;
+	if (skm_parse_uint(optarg, 1, INT64_MAX, &number) < 0)
+		return wrong_value(cli, "--number", "1, 2, 3 …");
+	*ret_number = (int64_t)number;
+	return 0;
+}
+
 static int take_stream(const struct skm_cli *cli, const char **ret_stream)
 {
 	if (strcmp(optarg, "agent") != 0 && strcmp(optarg, "auth") != 0)
@@ -201,6 +213,8 @@ static int take_option(const struct skm_cli *cli, int option, struct log_request
 		if (skm_severity_from_string(optarg, &filter->severity_min) < 0)
 			return wrong_value(cli, "--severity", "info, notice, warning, alert");
 		return 0;
+	case SKM_OPTION_NUMBER:
+		return take_number(cli, &filter->number);
 	default:
 		return take_last(cli, &request->last);
 	}
@@ -221,7 +235,8 @@ static int parse_request(
 		{"port", required_argument, NULL, SKM_OPTION_PORT},
 		{"outcome", required_argument, NULL, SKM_OPTION_OUTCOME},
 		{"severity", required_argument, NULL, SKM_OPTION_SEVERITY},
-		{"last", required_argument, NULL, SKM_OPTION_LAST}, {0}};
+		{"last", required_argument, NULL, SKM_OPTION_LAST},
+		{"number", required_argument, NULL, SKM_OPTION_NUMBER}, {0}};
 	int exit_code = 0;
 	*ret_is_done = true;
 	for (int option;

@@ -12,7 +12,7 @@
 
 #include "mfa_people.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 /* Ten recovery codes are ten Argon2id hashes on the oldest terminal of the office. */
 #define PATIENCE_MS 20000u

@@ -6,7 +6,7 @@
 
 #include "mfa.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define EXITS_JA "終了コード: 0 = できた、1 = できなかった、3 = 権限がない等で判断できない\n"
 #define EXITS_EN "Exit codes: 0 = done, 1 = not done, 3 = could not tell (no right to ask, no service)\n"

@@ -16,7 +16,7 @@
 #include "mfa_person.h"
 #include "mfa_stack.h"
 #include "mfa_ways.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define ADMIN_GROUP "sekimori-admin"
 #define SERVICE "sekimori-mfa-enable" /* what authd's record calls this round trip */

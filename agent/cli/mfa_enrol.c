@@ -17,7 +17,7 @@
 #include "png.h"
 #include "sekimori/io.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define PNG_SCALE 8
 #define SECRET_TEXT_BYTES 160

@@ -6,7 +6,7 @@
 
 #include "mfa.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define INPUT_BYTES 2048
 

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "text.h"
+#include "sekimori/text.h"
 
 #define LABEL_COLUMNS 18
 

@@ -14,7 +14,7 @@
 #include "sekimori/io.h"
 #include "sekimori/json.h"
 #include "sekimori/parse.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define VALUE_BYTES 1024
 #define PATH_BYTES 4096

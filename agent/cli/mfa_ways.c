@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "sekimori/io.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define PATH_BYTES 4096
 #define SERVICE_BYTES (NAME_MAX + 1) /* no service is overlooked for its long name */

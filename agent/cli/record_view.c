@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "cli.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define OCSF_LOGON 1 /* activity_id of class 3002 */
 
@@ -70,6 +70,7 @@ int skm_record_view_parse(const char *line, size_t len, struct skm_record_view *
 	struct skm_record_view view = {
 		.tree = tree,
 		.time_ms = json_integer_value(time),
+		.number = json_integer_value(json_object_get(json_object_get(tree, "metadata"), "sequence")),
 		.count = json_integer_value(json_object_get(tree, "count")),
 		.event = event,
 		.severity = string_member(tree, "severity"),
@@ -135,9 +136,9 @@ static bool is_severe(enum skm_severity min, const struct skm_record_view *view)
 
 bool skm_record_filter_accepts(const struct skm_record_filter *filter, const struct skm_record_view *view)
 {
-	return view->time_ms >= filter->since_ms && view->time_ms < filter->until_ms &&
-	       has_event(filter, view) && is_severe(filter->severity_min, view) &&
-	       has_user(filter->user, view) &&
+	return (filter->number == 0 || filter->number == view->number) && view->time_ms >= filter->since_ms &&
+	       view->time_ms < filter->until_ms && has_event(filter, view) &&
+	       is_severe(filter->severity_min, view) && has_user(filter->user, view) &&
 	       (!filter->vid_pid || strcasecmp(filter->vid_pid, view->vid_pid) == 0) &&
 	       is_wanted(filter->serial, view->serial) && is_wanted(filter->port, view->port) &&
 	       is_wanted(filter->outcome, view->outcome);

@@ -15,6 +15,7 @@
 struct skm_record_view {
 	void *tree;	 /* owned; skm_record_view_finish */
 	int64_t time_ms; /* since the epoch */
+	int64_t number;	 /* in its stream: the receipt number that people are told; 0 = not there */
 	int64_t count;	 /* 0 = none */
 	const char *event, *severity, *message, *outcome;
 	const char *terminal;
@@ -44,6 +45,7 @@ void skm_record_view_print(FILE *file, enum skm_language language, const struct 
  */
 struct skm_record_filter {
 	int64_t since_ms, until_ms; /* since included, until excluded */
+	int64_t number;		    /* 0 = any */
 	bool events[SKM_EVENT_COUNT_];
 	bool has_events;
 	enum skm_severity severity_min;

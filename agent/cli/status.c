@@ -11,7 +11,7 @@
 #include "sekimori/clock.h"
 #include "sekimori/control.h"
 #include "sekimori/json.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 #define SKM_ASK_TIMEOUT_MS 5000
 #define SKM_LABEL_COLUMNS 16

@@ -22,9 +22,11 @@
 #include "control_server.h"
 #include "forward_notice.h"
 #include "gatekeeper.h"
+#include "refusal.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
 #include "service_manager.h"
+#include "session_server.h"
 #include "stop_record.h"
 
 #define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
@@ -52,6 +54,7 @@ struct agent {
 	struct skm_gatekeeper *gatekeeper;
 	struct skm_udev_source *udev;
 	struct skm_control_server *control;
+	struct skm_session_server *sessions; /* NULL: nobody can be told */
 	int signal_fd, clock_fd;
 	struct skm_source *signals, *clock_changes;
 	struct skm_source *look_again, *reconcile, *watchdog, *retry;
@@ -107,6 +110,16 @@ static void record_fact(struct agent *agent, enum skm_event event, enum skm_outc
 	(void)vsnprintf(record.detail, sizeof(record.detail), detail, arguments);
 	va_end(arguments);
 	on_record(agent, &record);
+}
+
+/* On disk by now: the number that the person is told exists. */
+static void on_stored(void *user, const struct skm_record *record)
+{
+	const struct agent *agent = user;
+	struct skm_refusal refusal;
+	uid_t uid = 0;
+	if (agent->sessions && skm_refusal_from_record(record, &uid, &refusal))
+		skm_session_server_tell(agent->sessions, uid, &refusal);
 }
 
 static void on_log_resumed(void *user)
@@ -447,6 +460,7 @@ static int open_log(struct agent *agent)
 		.boot_id = agent->boot_id,
 		.stamp = stamp,
 		.on_resumed = on_log_resumed,
+		.on_stored = on_stored,
 		.user = agent,
 	};
 	return skm_agent_log_new(agent->loop, &options, agent->settings->config, &agent->log);
@@ -471,12 +485,14 @@ static int open_gate(struct agent *agent)
 		&handler, &agent->udev);
 }
 
-static int open_control(struct agent *agent)
+static int open_sockets(struct agent *agent)
 {
 	const struct skm_control_source source = {
 		.status = on_status, .next_device = on_next_device, .notice = on_notice, .user = agent};
-	return skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
+	int r = skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
 		SKM_ARRAY_SIZE(role_groups), &agent->control);
+	return r < 0 ? r
+		     : skm_session_server_new(agent->loop, agent->options->session_path, &agent->sessions);
 }
 
 static int build(struct agent *agent)
@@ -492,11 +508,12 @@ static int build(struct agent *agent)
 	if (r == 0)
 		r = open_gate(agent);
 	if (r == 0 && !is_early) {
-		/* The gate is worth more than the answers: without the socket it still does its work. */
-		int control = open_control(agent);
-		if (control < 0)
-			skm_log(SKM_SEVERITY_ALERT, "cannot open the control socket %s: %s",
-				agent->options->control_path, strerrordesc_np(-control));
+		/* The gate is worth more than the answers: without the sockets it still does its work. */
+		int sockets = open_sockets(agent);
+		if (sockets < 0)
+			skm_log(SKM_SEVERITY_ALERT, "cannot open the sockets %s and %s: %s",
+				agent->options->control_path, agent->options->session_path,
+				strerrordesc_np(-sockets));
 	}
 	return r;
 }
@@ -504,6 +521,7 @@ static int build(struct agent *agent)
 static void take_down(struct agent *agent)
 {
 	agent->control = skm_control_server_free(agent->control);
+	agent->sessions = skm_session_server_free(agent->sessions);
 	agent->udev = skm_udev_source_free(agent->udev);
 	agent->gatekeeper = skm_gatekeeper_free(agent->gatekeeper);
 	agent->pool = skm_worker_pool_free(agent->pool);
@@ -549,6 +567,7 @@ void skm_agent_options_default(struct skm_agent_options *ret_options)
 		.collected_path = SKM_STREAM_COLLECTED_PATH,
 		.control_path = SKM_CONTROL_PATH,
 		.manager_path = SKM_MANAGER_SOCKET,
+		.session_path = SKM_SESSION_PATH,
 		.udev_group = "kernel",
 	};
 }

@@ -14,7 +14,7 @@ struct skm_agent_options {
 	const char *log_folder;	    /* of the stream "agent" */
 	const char *chain_path;	    /* of its chain's state */
 	const char *collected_path; /* the forwarder's state */
-	const char *control_path;
+	const char *control_path, *session_path;
 	const char *manager_path;      /* the service manager's socket */
 	const char *udev_group;	       /* "kernel" */
 	const char *initramfs_devices; /* not NULL: the early form, see skm_agent_run; a file of permitted

@@ -147,6 +147,7 @@ static int open_stream(struct skm_agent_log *log, const struct skm_config *confi
 	if (r < 0)
 		return r;
 	skm_stream_set_stamp(log->stream, log->options.stamp, log->options.user);
+	skm_stream_set_stored(log->stream, log->options.on_stored, log->options.user);
 	return skm_stream_set_chain(log->stream, &chain);
 }
 

@@ -23,6 +23,7 @@ struct skm_agent_log_options {
 	const char *boot_id;
 	skm_stream_stamp_fn stamp;
 	void (*on_resumed)(void *user); /* records that waited are on disk */
+	skm_stream_stored_fn on_stored; /* each record; NULL = nobody asks */
 	void *user;
 };
 

@@ -14,6 +14,7 @@
 #include "sekimori/gate.h"
 
 #define SKM_CONTROL_PATH "/run/sekimori/control"
+#define SKM_SESSION_PATH "/run/sekimori/session" /* for people without a role: SKM_CONTROL_SUBSCRIBE only */
 #define SKM_CONTROL_VERSION 1
 #define SKM_CONTROL_HEADER_BYTES 8
 #define SKM_CONTROL_MESSAGE_MAX 16384
@@ -23,6 +24,9 @@ enum skm_control_operation {
 	SKM_CONTROL_STATUS = 1,
 	SKM_CONTROL_DEVICES = 2,
 	SKM_CONTROL_NOTICE = 3, /* body: a notice of sekimori-forward, which alone (and root) may say it */
+	/* At SKM_SESSION_PATH, by anybody. Answered with OK and an empty body; from then on each refusal that
+	 * concerns the caller follows as MORE, until one of the two hangs up. */
+	SKM_CONTROL_SUBSCRIBE = 4,
 };
 
 enum skm_control_result {
@@ -99,6 +103,20 @@ struct skm_forward_notice {
 	int64_t until_sec; /* UNIX time */
 };
 
+/* What a person is told of a device that was refused while they sat at the machine: nothing that they do not
+ * hold in their hand, but the number under which the record is found. A value. */
+#define SKM_REFUSAL_PRODUCT_BYTES 128
+struct skm_refusal {
+	uint64_t receipt; /* number of the record in stream "agent"; read out over the telephone; never 0 */
+	bool is_partial;  /* a part of the device may be used */
+	uint8_t kind;	  /* enum skm_device_kind: what was refused of it */
+	uint16_t vendor_id, product_id;
+	/* Cleaned (text.h), but the words of a stranger. "" = none. */
+	char product[SKM_REFUSAL_PRODUCT_BYTES];
+	/* The reason that the configuration gives with the rule, cleaned; "" for built-in rules. */
+	char reason[SKM_REASON_BYTES];
+};
+
 /* Pure encoders: 0 and the length; -ENOBUFS; -EINVAL for a value that no decoder would take (unterminated
  * string, number out of its enum). Pure decoders: 0, or -EBADMSG for anything that is not exactly one
  * well-formed value (wrong size, NUL in a string, number out of its enum, trailing bytes). A header is
@@ -121,6 +139,10 @@ SKM_NODISCARD int skm_forward_notice_encode(
 SKM_NODISCARD int skm_forward_notice_decode(
 	const uint8_t *buf, size_t len, struct skm_forward_notice *ret_notice);
 
+SKM_NODISCARD int skm_refusal_encode(
+	const struct skm_refusal *refusal, uint8_t *buf, size_t size, size_t *ret_len);
+SKM_NODISCARD int skm_refusal_decode(const uint8_t *buf, size_t len, struct skm_refusal *ret_refusal);
+
 const char *skm_device_state_to_string(enum skm_device_state state);
 
 /* The client's side: connects, checks that the server is root (or the caller's own effective user, as for
@@ -137,5 +159,13 @@ SKM_NODISCARD int skm_control_ask(const char *path, enum skm_control_operation o
 /* The same for a notice: 0 when it is on record (or as good as: the agent stores it with its next round). */
 SKM_NODISCARD int skm_control_tell(
 	const char *path, const struct skm_forward_notice *notice, uint32_t timeout_ms);
+
+/* Subscribes to what concerns the calling user; within timeout_ms. 0 and a socket to wait on (readable: a
+ * refusal, or the end); SKM_CONTROL_CLIENT_BUSY: as many as are allowed listen already; else as
+ * skm_control_ask. */
+SKM_NODISCARD int skm_control_subscribe(const char *path, uint32_t timeout_ms, int *ret_fd);
+/* Never blocks. 0; SKM_CONTROL_CLIENT_NOTHING; -ECONNRESET: the agent is gone, or has let us go; -EBADMSG. */
+#define SKM_CONTROL_CLIENT_NOTHING 3
+SKM_NODISCARD int skm_control_next_refusal(int fd, struct skm_refusal *ret_refusal);
 
 #endif

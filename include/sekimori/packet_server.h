@@ -48,13 +48,14 @@ SKM_NODISCARD int skm_packet_send(struct skm_packet_connection *connection, cons
 
 #define SKM_PACKET_DONE 0 /* everything is sent (or kept to be sent): the connection may end */
 #define SKM_PACKET_MORE 1 /* on_room is called for the rest */
+#define SKM_PACKET_STAY 2 /* on_request only: he stays, and skm_packet_server_tell reaches him */
 
 struct skm_packet_handler {
 	/* May he ask at all? Who may not is told `denied` and let go, and never holds a place. NULL =
 	 * everybody. */
 	bool (*admit)(void *user, const struct skm_packet_caller *caller);
 	/* His request; the buffer is wiped afterwards. Not called for one who has hung up meanwhile. DONE,
-	 * MORE, or a negative errno: he is dropped. */
+	 * MORE, STAY, or a negative errno: he is dropped. */
 	int (*on_request)(
 		void *user, struct skm_packet_connection *connection, const uint8_t *packet, size_t len);
 	/* Called again and again, as far as he reads, until it says DONE. Same results. NULL = no MORE. */
@@ -87,6 +88,10 @@ struct skm_packet_server *skm_packet_server_free(struct skm_packet_server *serve
 void skm_packet_server_refresh_roles(struct skm_packet_server *server);
 /* Nobody else is let in; who is, is still answered. */
 void skm_packet_server_close_door(struct skm_packet_server *server);
+/* Sends one packet to everybody of that user who stays. Nothing is kept for them: who has not read what came
+ * before, so that his socket has no room, is dropped; so is who says another word after his request. Staying
+ * costs no timer: patience does not run. */
+void skm_packet_server_tell(struct skm_packet_server *server, uid_t uid, const void *data, size_t len);
 unsigned skm_packet_server_connections(const struct skm_packet_server *server);
 /* Milliseconds since the last one came or left; 0 while somebody is connected. */
 uint64_t skm_packet_server_idle_ms(const struct skm_packet_server *server);

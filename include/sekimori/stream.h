@@ -66,6 +66,9 @@ void skm_stream_get_state(const struct skm_stream *stream, struct skm_stream_sta
 /* Fills time, boot id, terminal etc. of records the stream makes by itself (LOG_RECOVERED, LOG_RESUMED). */
 typedef void (*skm_stream_stamp_fn)(void *user, struct skm_record *record);
 void skm_stream_set_stamp(struct skm_stream *stream, skm_stream_stamp_fn stamp, void *user);
+/* Told of each record when it is on disk, with its number; it must not call back into the stream. */
+typedef void (*skm_stream_stored_fn)(void *user, const struct skm_record *record);
+void skm_stream_set_stored(struct skm_stream *stream, skm_stream_stored_fn stored, void *user);
 void skm_stream_set_segment_bytes(struct skm_stream *stream, uint64_t segment_bytes);
 
 /* ---- deleting what the collector has ---- */

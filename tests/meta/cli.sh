@@ -74,6 +74,7 @@ expect 2 "unknown language" --lang fr status
 expect 2 "unknown event" log show --event NOPE
 says "unknown event" "EXPORT_DENIED"
 expect 2 "bad number" log show --last 0
+expect 2 "bad receipt number" log show --number 0
 expect 2 "bad time" log show --since someday
 expect 2 "bad severity" log show --severity bad
 expect 2 "bad outcome" log show --outcome bad
@@ -128,6 +129,10 @@ expect 0 "log in English" --lang en log show --dir "$samples"
 same "log in English" show.en.txt
 expect 0 "raw" log show --json --dir "$samples"
 cat "$samples/agent/00000001.jsonl" "$samples/agent/00000002.jsonl" | cmp -s - "$folder/out" || fail "raw lines are changed"
+expect 0 "by receipt number" log show --json --number 2 --dir "$samples"
+sed -n 2p "$samples/agent/00000001.jsonl" | cmp -s - "$folder/out" || fail "another record than number 2"
+expect 0 "a receipt number that nobody was given" log show --json --number 999999 --dir "$samples"
+[ ! -s "$folder/out" ] || fail "a record with a number that there is not"
 esc=$(printf '\033')
 grep -qF "$esc" "$folder/out" && fail "the sample is not what it should be"
 for language in ja en; do

@@ -33,6 +33,8 @@ only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c l
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
 only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c collector/witness/verdict.c
 only_in 'qrencode\.h' agent/cli/qr.c
+only_in 'libnotify/.*\.h' agent/notify/desktop.c
+only_in 'g(lib|io|object)[^>]*\.h' agent/notify/subscription.c agent/notify/main.c
 
 # libpam is known to the module alone; its parts share its types.
 for file in $(grep -rlE '^#include <security/' lib agent pam_module/authd include 2>/dev/null || true); do
@@ -50,7 +52,8 @@ for file in pam_module/module/*.[ch] lib/auth_packet.c lib/auth_client.c lib/aut
 done
 
 # L1: pure. No file, clock, process, socket or log header.
-pure='agent/forward/relp.c agent/forward/message.c agent/forward/position.c agent/forward/backoff.c agent/forward/certificate.c
+pure='agent/daemon/refusal.c agent/notify/bubble_text.c agent/notify/bubble_limit.c
+agent/forward/relp.c agent/forward/message.c agent/forward/position.c agent/forward/backoff.c agent/forward/certificate.c
 agent/daemon/flood.c agent/daemon/usb_descriptor.c agent/daemon/policy.c agent/daemon/policy_index.c lib/json.c lib/record.c lib/control.c
 lib/chain.c lib/verify.c lib/verify_chain.c lib/verify_clock.c lib/verify_line.c lib/verify_state.c lib/verify_text.c lib/device.c
 lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa.c lib/terminal_name.c
@@ -69,7 +72,7 @@ for file in $pure; do
 done
 
 # The command and lib/ know nothing of the daemons, and the daemons and the collector know nothing of each other.
-for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] pam_module/*/*.[ch] collector/*/*.[ch] include/sekimori/*.h; do
+for file in lib/*.[ch] agent/cli/*.[ch] agent/daemon/*.[ch] agent/forward/*.[ch] agent/notify/*.[ch] pam_module/*/*.[ch] collector/*/*.[ch] include/sekimori/*.h; do
     for header in $(sed -n 's/^#include "\([^"]*\)"/\1/p' "$file"); do
         case $header in
             sekimori/*) ;;

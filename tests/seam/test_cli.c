@@ -10,7 +10,7 @@
 
 #include "cli.h"
 #include "control_server.h"
-#include "text.h"
+#include "sekimori/text.h"
 #include "tmpdir.h"
 
 struct scene {

@@ -5,7 +5,7 @@
 
 #include "mfa_people.h"
 #include "mfa_person.h"
-#include "text.h"
+#include "sekimori/text.h"
 #include "tmpdir.h"
 
 static char printed[16384];

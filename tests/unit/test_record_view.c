@@ -13,6 +13,7 @@ static size_t format_refusal(char line[SKM_RECORD_LINE_MAX])
 	static struct skm_record record;
 	skm_record_init(&record, SKM_EVENT_EXPORT_DENIED);
 	record.outcome = SKM_OUTCOME_BLOCKED;
+	record.sequence = 1234;
 	record.time.realtime_usec = 1795218600123000;
 	strcpy(record.terminal_number, "T-1");
 	strcpy(record.user, "sato");
@@ -42,6 +43,7 @@ Test(record_view, what_the_agent_writes_is_read)
 {
 	struct skm_record_view view = view_refusal();
 	cr_expect_eq(view.time_ms, 1795218600123);
+	cr_expect_eq(view.number, 1234);
 	cr_expect_str_eq(view.event, "EXPORT_DENIED");
 	cr_expect_str_eq(view.severity, "warning");
 	cr_expect_str_eq(view.outcome, "blocked");
@@ -117,6 +119,13 @@ Test(record_view, each_filter_accepts_and_refuses)
 	cr_expect_not(skm_record_filter_accepts(&filter, &view), "until is not");
 	filter = SKM_RECORD_FILTER_ALL;
 	filter.since_ms = view.time_ms + 1;
+	cr_expect_not(skm_record_filter_accepts(&filter, &view));
+
+	filter = SKM_RECORD_FILTER_ALL;
+	filter.number = view.number;
+	cr_expect(
+		view.number > 0 && skm_record_filter_accepts(&filter, &view), "%lld", (long long)view.number);
+	filter.number++;
 	cr_expect_not(skm_record_filter_accepts(&filter, &view));
 
 	filter = SKM_RECORD_FILTER_ALL;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "sekimori/io.h"
-#include "text.h"
+#include "sekimori/text.h"
 
 struct sample {
 	const char *text, *clean;

@@ -66,12 +66,15 @@ DESKTOP_PACKAGES = """
     gnome-keyring libpam-gnome-keyring libsecret-tools
     i3lock xsecurelock
     polkitd pkexec
+    libnotify4 dunst python3-xdg
     fonts-vlgothic locales
 """.split()
 # xserver ... openbox:         the X server draws on QEMU's standard VGA with the modesetting driver that it brings.
 # gnome-keyring ...:           must still be unlocked by the login password when a code is asked as well.
 # i3lock, xsecurelock:         screen lockers that run as the user.
 # polkitd, pkexec:             with its text agent.
+# libnotify4, dunst:           the notifier's library; what shows its notices, started by the first one.
+# python3-xdg:                 with it openbox starts what is in /etc/xdg/autostart.
 # fonts-vlgothic, locales:     the small Japanese font, and a greeter that speaks Japanese, as in a town hall.
 
 # Debian 13, where GNOME has the login screen and the screen lock (and login, polkit are others than in Debian 12).
@@ -124,6 +127,21 @@ Section "ServerFlags"
     Option "StandbyTime" "0"
     Option "OffTime" "0"
 EndSection
+EOF
+mkdir -p "$root/etc/xdg/dunst/dunstrc.d"
+cat > "$root/etc/xdg/dunst/dunstrc.d/50-rig.conf" <<'EOF'
+[global]
+    font = VL Gothic 13
+    width = 480
+    height = 400
+    offset = 24x24
+    padding = 16
+    horizontal_padding = 16
+    format = "<b>%s</b>\n%b"
+    enable_recursive_icon_lookup = true
+    icon_theme = Adwaita
+    min_icon_size = 48
+    max_icon_size = 48
 EOF
 """
 # Whatever moves, fades or indexes is switched off: each picture is drawn by an emulated processor.

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second factor at a real login screen: LightDM, its keyring, polkit and screen lockers that run as the user."""
+"""The second factor at a real login screen: LightDM, its keyring, polkit and screen lockers that run as the user. And what
+a person sees there who plugs in a stick."""
 from __future__ import annotations
+
+import re
 
 import login
 from login import CURSOR_BYTES, Greeter, differing, in_session, keyring_is_unlocked, taros_phone
@@ -117,3 +120,52 @@ def test_xsecurelock(t: Terminal) -> None:
     xsecurelock_asks(t, asked)
     t.vm.type_text(phone.fresh(t) + "\n")
     wait_for(lambda: not locker_runs(t, "xsecurelock"), "xsecurelock to open", 180.0)
+
+
+SESSION_SOCKET = "/run/sekimori/session"
+NOTIFY = "interface='org.freedesktop.Notifications',member='Notify'"
+
+HANAKOS_SESSION = f"""#!/bin/sh
+dbus-monitor "{NOTIFY}" >/tmp/hanako.bus &
+exec sekimori-notify
+"""
+
+
+def subscribers(t: Terminal) -> int:
+    """How many listen at the agent: connected sockets with its path (state 03)."""
+    return int(t.check(f"awk '$6 == \"03\" && $8 == \"{SESSION_SOCKET}\"' /proc/net/unix | wc -l"))
+
+
+def on_taros_bus(command: str) -> str:
+    return ("setpriv --reuid taro --regid taro --init-groups env HOME=/home/taro "
+            f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$(id -u taro)/bus {command}")
+
+
+def test_notification(t: Terminal) -> None:
+    """taro at the desktop plugs in a stick and is told, with the number of the record. hanako is logged in elsewhere, has
+    the same program running, and is told nothing."""
+    assert t.deb
+    phone = taros_phone(t)
+    t.vm.put_file(t.deb.with_name(t.deb.name.replace("sekimori_", "sekimori-notify_")), "/root/notify.deb")
+    t.check("dpkg -i /root/notify.deb", deadline=180.0)
+    t.vm.put_file(HANAKOS_SESSION.encode(), "/tmp/hanako.sh", 0o755)
+    t.check("setsid runuser -u hanako -- dbus-run-session -- /tmp/hanako.sh >/tmp/hanako.log 2>&1 </dev/null &")
+    wait_for(lambda: subscribers(t) == 1, "hanako's notifier to listen")
+    log_in(t, phone)
+    wait_for(lambda: subscribers(t) == 2, "taro's session to start the notifier and it to listen")
+    t.check(on_taros_bus(f'setsid dbus-monitor "{NOTIFY}" >/tmp/taro.bus 2>&1 </dev/null &'))
+    wait_for(lambda: t.run("test -s /tmp/taro.bus -a -s /tmp/hanako.bus")[0] == 0, "both buses to be listened to")
+    with t.usb.stick(serial="N1"):
+        record = t.wait_record(event="EXPORT_DENIED", serial="N1")
+        number = record["metadata"]["sequence"]
+        told = wait_for(lambda: re.search(rf"time=([0-9.]+)(?:(?!time=).)*受付番号 {number}\b", t.check("cat /tmp/taro.bus"), re.DOTALL),
+                        f"a notice with the number {number}")
+        print(f"  asked to be shown {float(told.group(1)) - record['time'] / 1000:.2f} s after the record's time")
+        wait_for(lambda: t.run(on_taros_bus("dunstctl count displayed"))[1].strip() == "1", "the notice on the screen")
+        Greeter(t).wait_still()
+        t.vm.screenshot(t.vm.log_dir / "notification.png")
+    assert "USB機器は使用できません" in t.check("cat /tmp/taro.bus")
+    assert "member=Notify" not in t.check("cat /tmp/hanako.bus"), "hanako was told of taro's stick"
+    assert subscribers(t) == 2, "one of the notifiers is gone"
+    shown = t.check(f"sekimori log show --number {number} --json")
+    assert "N1" in shown and shown.count("\n") == 1, shown

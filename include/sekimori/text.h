@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Text for a terminal: harmless and of known width. Pure but for skm_text_print and skm_text_cell. */
-#ifndef SKM_TEXT_H
-#define SKM_TEXT_H
+#ifndef SEKIMORI_TEXT_H
+#define SEKIMORI_TEXT_H
 
 #include <stddef.h>
 #include <stdio.h>

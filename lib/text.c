@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a hostile device calls itself ends up on an administrator's terminal; this is the only way there.
+/* What a hostile device calls itself ends up on an administrator's terminal and on people's desktops; this is
+ * the only way there.
  *
  * wcwidth(3) was rejected: it answers for the C library's locale, and terminals of this kind often have none
  * but C, where it calls every kanji invalid. */
-#include "text.h"
+#include "sekimori/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
