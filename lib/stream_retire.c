@@ -37,6 +37,7 @@ static int open_segment(struct skm_segments *segments, uint32_t number, struct s
 	char name[SKM_SEGMENT_NAME_BYTES];
 	struct stat st;
 	skm_segment_name(number, name);
+	file->size = 0;
 	file->fd = segments->ops->openat(
 		segments->folder_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (file->fd < 0)

@@ -149,7 +149,8 @@ static void expire(struct entry *entry, uint64_t now_usec)
 	if (!entry->is_used || entry->count > 0 || now_usec < end_usec)
 		return;
 	free(entry->last);
-	*entry = (struct entry){.is_used = false};
+	entry->last = NULL;
+	entry->is_used = entry->is_counting = false;
 }
 
 static void begin(struct entry *entry, const uint8_t *id, uint64_t now_usec)

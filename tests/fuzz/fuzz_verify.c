@@ -46,6 +46,8 @@ static uint64_t check_result(const struct skm_verifier *verifier, uint64_t told)
 			abort(); /* no key of these inputs' chains is ever given but zeros */
 		if (result.first > result.last || result.signed_until > result.last)
 			abort();
+		if (result.deleted_until > 0 && result.deleted_until + 1 != result.first)
+			abort();
 		check_ranges(verifier, i, &result);
 		for (unsigned kind = 0; kind < SKM_FINDING_COUNT_; kind++)
 			findings += result.findings[kind];

@@ -145,6 +145,13 @@ void sample_record(enum skm_event event, struct skm_record *ret_record)
 	}
 	if (event == SKM_EVENT_LOG_RESUMED)
 		ret_record->count = 3;
+	if (event == SKM_EVENT_LOG_DELETED) {
+		snprintf(ret_record->object, sizeof(ret_record->object), "00000001.jsonl");
+		snprintf(ret_record->detail, sizeof(ret_record->detail),
+			"collected and past its retention: chain %032d, records 1 to 812, hash of the last %064d",
+			0, 0);
+		ret_record->count = 812;
+	}
 	if (event == SKM_EVENT_FLOOD_COUNTED) {
 		sample_device(ret_record);
 		ret_record->rule[0] = '\0';
