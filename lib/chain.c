@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SKM-CHAIN-1 in libsodium's words. BLAKE2b throughout: it is the hash that libsodium keys, personalises and
- * derives keys with, so one primitive carries chain, MAC and ratchet, and a record costs two microseconds.
+ * derives keys with, so one primitive carries chain, MAC and ratchet, and a record costs three microseconds.
  *
  * A MAC over h_n instead of over the line was chosen so that who verifies with keys reads each byte once.
  * systemd's seekable key generator (FSPRG) was rejected: seeking is worth its big-number arithmetic only to
