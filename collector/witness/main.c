@@ -282,6 +282,8 @@ static int run(struct arguments *arguments)
 		return SKM_VERIFY_EXIT_UNKNOWN;
 	int exit_code = skm_witness_night_run(&arguments->night);
 	(void)fclose(arguments->night.out);
+	if (!text)
+		return SKM_VERIFY_EXIT_UNKNOWN;
 	(void)fwrite(text, 1, len, stdout);
 	if (arguments->mail) {
 		int r = skm_witness_mail(arguments->sendmail, arguments->mail, exit_code, text, len);
