@@ -181,7 +181,9 @@ static size_t take_digits(const char *text, char *ret_digits, size_t size)
 	size_t len = 0, word_len = 0;
 	for (; *text; text++) {
 		const char *capital = strchr(capitals, *text);
-		char letter = capital ? small[capital - capitals] : *text;
+		char letter = *text;
+		if (capital)
+			letter = small[capital - capitals];
 		if (letter == ':' && word_len == 1)
 			len--;
 		if (strchr(" \t\r\n-:", letter)) {

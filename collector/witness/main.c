@@ -332,7 +332,7 @@ static int run_verb(struct arguments *arguments, const char *verb, const char *o
 		return (int)skm_witness_check(&audit);
 	if (strcmp(verb, "check-proof") == 0)
 		return (int)skm_witness_check_proof(&audit, operand);
-	if (strcmp(verb, "prove") == 0) {
+	if (operand && strcmp(verb, "prove") == 0) {
 		audit.out = stderr;
 		return prove(arguments, &audit, operand);
 	}

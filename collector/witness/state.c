@@ -64,7 +64,7 @@ int skm_witness_file_read(int dirfd, const char *name, size_t max_bytes, char **
 
 int skm_witness_book_load(int statefd, struct skm_witness_book *ret_book)
 {
-	SKM_CLEANUP(skm_free) char *text = NULL;
+	char *text = NULL;
 	size_t len = 0;
 	struct skm_witness_book book = {.entries = NULL};
 	int r = skm_witness_file_read(
@@ -73,6 +73,7 @@ int skm_witness_book_load(int statefd, struct skm_witness_book *ret_book)
 		r = 0;
 	else if (r == 0)
 		r = skm_witness_book_parse(&book, text, len);
+	free(text);
 	if (r < 0) {
 		skm_witness_book_finish(&book);
 		return r;
