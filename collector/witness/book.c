@@ -16,7 +16,7 @@ static enum skm_witness_fault judge_days(
 {
 	if (entry->first_day > entry->last_day || entry->again >= entry->number)
 		return SKM_WITNESS_FAULT_DAYS;
-	if (entry->again > 0) {
+	if (entry->again > 0 && book->entries) {
 		const struct skm_witness_entry *earlier = &book->entries[entry->again - 1];
 		return earlier->first_day == entry->first_day && earlier->last_day == entry->last_day
 			       ? SKM_WITNESS_FAULT_NONE

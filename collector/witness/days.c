@@ -156,20 +156,18 @@ static int read_file(int folderfd, const char *name, char *block, skm_witness_li
 int skm_witness_days_read(const struct skm_witness_days *days, uint32_t first, uint32_t last,
 	skm_witness_line_fn on_line, void *user, const char **ret_name)
 {
-	SKM_CLEANUP(skm_free) char *block = malloc(BLOCK_BYTES);
-	if (!block)
-		return -ENOMEM;
-	for (size_t i = 0; i < days->count; i++) {
+	char *block = malloc(BLOCK_BYTES);
+	int r = block ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < days->count; i++) {
 		const struct skm_witness_file *file = &days->files[i];
 		if (file->day < first || file->day > last)
 			continue;
 		if (ret_name)
 			*ret_name = file->name;
-		int r = read_file(days->folderfd, file->name, block, on_line, user);
-		if (r != 0)
-			return r;
+		r = read_file(days->folderfd, file->name, block, on_line, user);
 	}
-	return 0;
+	free(block);
+	return r;
 }
 
 /* ---- the terminals ---- */

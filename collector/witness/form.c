@@ -177,9 +177,13 @@ void skm_witness_form_print(FILE *file, const struct skm_witness_entry *entry, c
  * too many or other letters. */
 static size_t take_digits(const char *text, char *ret_digits, size_t size)
 {
+	static const char capitals[] = "ABCDEF", small[] = "abcdef";
 	size_t len = 0, word_len = 0;
 	for (; *text; text++) {
-		char letter = *text >= 'A' && *text <= 'F' ? (char)(*text - 'A' + 'a') : *text;
+		const char *capital = strchr(capitals, *text);
+		char letter = *text;
+		if (capital)
+			letter = small[capital - capitals];
 		if (letter == ':' && word_len == 1)
 			len--;
 		if (strchr(" \t\r\n-:", letter)) {

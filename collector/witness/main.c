@@ -282,6 +282,8 @@ static int run(struct arguments *arguments)
 		return SKM_VERIFY_EXIT_UNKNOWN;
 	int exit_code = skm_witness_night_run(&arguments->night);
 	(void)fclose(arguments->night.out);
+	if (!text)
+		return SKM_VERIFY_EXIT_UNKNOWN;
 	(void)fwrite(text, 1, len, stdout);
 	if (arguments->mail) {
 		int r = skm_witness_mail(arguments->sendmail, arguments->mail, exit_code, text, len);
@@ -330,7 +332,7 @@ static int run_verb(struct arguments *arguments, const char *verb, const char *o
 		return (int)skm_witness_check(&audit);
 	if (strcmp(verb, "check-proof") == 0)
 		return (int)skm_witness_check_proof(&audit, operand);
-	if (strcmp(verb, "prove") == 0) {
+	if (operand && strcmp(verb, "prove") == 0) {
 		audit.out = stderr;
 		return prove(arguments, &audit, operand);
 	}

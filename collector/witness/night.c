@@ -237,7 +237,7 @@ static void no_days(struct work *work, int *ret_exit)
 			"there is no new day file up to %s; was it copied?\n"),
 		day);
 	/* A quiet week-end does not make last Friday's finding good. */
-	*ret_exit = waiting > night->idle_days ? SKM_VERIFY_EXIT_UNKNOWN : (int)last->exit_code;
+	*ret_exit = !last || waiting > night->idle_days ? SKM_VERIFY_EXIT_UNKNOWN : (int)last->exit_code;
 }
 
 static int choose_days(struct work *work, int *ret_exit)

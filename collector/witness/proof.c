@@ -244,12 +244,13 @@ static enum skm_witness_answer judge_proof(const struct skm_witness_audit *audit
 
 enum skm_witness_answer skm_witness_check_proof(const struct skm_witness_audit *audit, const char *path)
 {
-	SKM_CLEANUP(skm_free) char *text = malloc(PROOF_BYTES_MAX);
+	char *text = malloc(PROOF_BYTES_MAX);
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	if (!file || !text) {
 		int error = errno;
 		if (file && file != stdin)
 			(void)fclose(file);
+		free(text);
 		(void)skm_witness_fail(
 			audit->out, audit->name, SAY("読めません:", "cannot read"), path, error);
 		return SKM_WITNESS_UNKNOWN;
@@ -258,9 +259,11 @@ enum skm_witness_answer skm_witness_check_proof(const struct skm_witness_audit *
 	bool is_read = !ferror(file);
 	if (file != stdin)
 		(void)fclose(file);
-	if (!is_read) {
+	enum skm_witness_answer answer = SKM_WITNESS_UNKNOWN;
+	if (is_read)
+		answer = judge_proof(audit, text, len);
+	else
 		(void)skm_witness_fail(audit->out, audit->name, SAY("読めません:", "cannot read"), path, EIO);
-		return SKM_WITNESS_UNKNOWN;
-	}
-	return judge_proof(audit, text, len);
+	free(text);
+	return answer;
 }

@@ -18,6 +18,23 @@ void skm_witness_name(uint64_t number, const char *suffix, char ret_name[SKM_WIT
 	(void)snprintf(ret_name, SKM_WITNESS_NAME_BYTES, "%06" PRIu64 ".%s", number, suffix);
 }
 
+static int read_all(int fd, char *text, size_t size, size_t *ret_len)
+{
+	size_t len = 0;
+	while (len < size) {
+		ssize_t n = read(fd, text + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*ret_len = len;
+	return 0;
+}
+
 int skm_witness_file_read(int dirfd, const char *name, size_t max_bytes, char **ret_text, size_t *ret_len)
 {
 	struct stat st;
@@ -33,29 +50,21 @@ int skm_witness_file_read(int dirfd, const char *name, size_t max_bytes, char **
 	if (st.st_size < 0 || (size_t)st.st_size > max_bytes)
 		return -EFBIG;
 	size_t size = (size_t)st.st_size;
-	SKM_CLEANUP(skm_free) char *text = malloc(size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < size) {
-		ssize_t n = read(fd, text + len, size - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
+	char *text = malloc(size + 1);
+	int r = text ? read_all(fd, text, size, &len) : -ENOMEM;
+	if (r < 0) {
+		free(text);
+		return r;
 	}
 	text[len] = '\0';
 	*ret_text = text;
 	*ret_len = len;
-	text = NULL;
 	return 0;
 }
 
 int skm_witness_book_load(int statefd, struct skm_witness_book *ret_book)
 {
-	SKM_CLEANUP(skm_free) char *text = NULL;
+	char *text = NULL;
 	size_t len = 0;
 	struct skm_witness_book book = {.entries = NULL};
 	int r = skm_witness_file_read(
@@ -64,6 +73,7 @@ int skm_witness_book_load(int statefd, struct skm_witness_book *ret_book)
 		r = 0;
 	else if (r == 0)
 		r = skm_witness_book_parse(&book, text, len);
+	free(text);
 	if (r < 0) {
 		skm_witness_book_finish(&book);
 		return r;
