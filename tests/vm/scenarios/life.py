@@ -35,10 +35,10 @@ def dpkg(t: Terminal, *words: str) -> str:
 
 
 def expect_one_chain(t: Terminal, stream: str) -> list[dict]:
-    """One chain from record 1 on, without a gap, which the command calls whole."""
+    """One chain from record 1 on, without a gap."""
     records = t.records(stream)
     assert [r["skm"]["n"] for r in records] == list(range(1, len(records) + 1)), [r["skm"]["n"] for r in records]
-    assert len({r["skm"]["c"] for r in records if "c" in r["skm"]}) == 1, stream
+    assert len({r["skm"]["c"] for r in records}) == 1, stream
     assert not [r for r in records if r["event"] == "CHAIN_BROKEN"], stream
     return records
 
@@ -90,12 +90,10 @@ def test_from_installation_to_reinstallation(t: Terminal) -> None:
     before = {stream: expect_one_chain(t, stream) for stream in ("agent", "auth")}
     assert before["agent"], "removal took the records along"
 
-    dpkg(t, "-i", DEB.replace("sekimori.deb", "sekimori-newer.deb"))
+    dpkg(t, "-i", NEWER)
     refused_at_once(t, "LIFE-3")
     after = expect_one_chain(t, "agent")
     # it says that it begins again, as the next record of the same chain
     assert after[:len(before["agent"])] == before["agent"]
     assert "AGENT_START" in [r["event"] for r in after[len(before["agent"]):]], after[-5:]
-    t.check("sekimori mfa status --user taro --json")
-    code, out, err = t.run("sekimori --lang en log verify")
-    assert "no anomaly" not in out or code in (0, 3), (code, out, err)
+    t.check("sekimori mfa status --user taro")              # 0: still enrolled
