@@ -244,6 +244,7 @@ static int settle(struct skm_delivery *delivery)
 		skm_log(SKM_SEVERITY_WARNING, "%zu lines of the day files are no records and were left out",
 			delivery->batch.strange);
 	state->sent = delivery->batch.next;
+	memcpy(state->tail, delivery->batch.next_tail, sizeof(state->tail));
 	state->records += delivery->batch.count;
 	state->strange += delivery->batch.strange;
 	state->sent_sec = delivery->options.now_sec(delivery->options.user);
@@ -266,8 +267,8 @@ static int fill(struct skm_delivery *delivery)
 	delivery->recordsfd = open_folder(delivery->storefd, "records");
 	if (delivery->recordsfd < 0)
 		return delivery->recordsfd;
-	r = skm_output_batch_read(
-		delivery->recordsfd, &delivery->state.sent, &delivery->end, &delivery->batch);
+	r = skm_output_batch_read(delivery->recordsfd, &delivery->state.sent, delivery->state.tail,
+		&delivery->end, &delivery->batch);
 	if (r != 0)
 		return r == SKM_BATCH_MISFIT ? SKM_DELIVERY_MISFIT : r;
 	if (delivery->batch.count == 0 && delivery->batch.strange == 0)

@@ -83,24 +83,39 @@ static int add_line(
 	return 0;
 }
 
-/* A file that is gone was deleted after its keeping time; one that is there must have a line's end there. */
-static int check_place(int recordsfd, const struct skm_day_position *from)
+/* 0, -ENOENT when the file is gone, -errno; "" when less than a tail stands before the place. */
+static int read_tail(
+	int recordsfd, const struct skm_day_position *place, char ret_tail[SKM_OUTPUT_TAIL_BYTES])
 {
-	char name[SKM_DAY_NAME_BYTES], byte = 0;
-	if (from->day == 0 || from->offset == 0)
+	uint8_t bytes[(SKM_OUTPUT_TAIL_BYTES - 1) / 2];
+	char name[SKM_DAY_NAME_BYTES];
+	ret_tail[0] = '\0';
+	if (place->day == 0 || place->offset < sizeof(bytes))
 		return 0;
-	skm_day_name(from->day, from->part, name);
+	skm_day_name(place->day, place->part, name);
 	SKM_CLEANUP(skm_fd_close)
 	int fd = openat(recordsfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	ssize_t n = pread(fd, &byte, 1, (off_t)from->offset - 1);
+		return -errno;
+	ssize_t n = pread(fd, bytes, sizeof(bytes), (off_t)(place->offset - sizeof(bytes)));
 	if (n < 0)
 		return -errno;
-	return n == 1 && byte == '\n' ? 0 : SKM_BATCH_MISFIT;
+	if ((size_t)n == sizeof(bytes))
+		skm_hex_format(bytes, sizeof(bytes), ret_tail);
+	return 0;
 }
 
-int skm_output_batch_read(int recordsfd, const struct skm_day_position *from,
+static int check_place(int recordsfd, const struct skm_day_position *from, const char *tail)
+{
+	char found[SKM_OUTPUT_TAIL_BYTES];
+	int r = tail[0] ? read_tail(recordsfd, from, found) : -ENOENT;
+	/* A file that is gone was deleted after its keeping time. */
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return strcmp(found, tail) == 0 ? 0 : SKM_BATCH_MISFIT;
+}
+
+int skm_output_batch_read(int recordsfd, const struct skm_day_position *from, const char *tail,
 	const struct skm_day_position *end, struct skm_output_batch *batch)
 {
 	struct skm_day_position unused;
@@ -110,9 +125,11 @@ int skm_output_batch_read(int recordsfd, const struct skm_day_position *from,
 	batch->next = *from;
 	if (skm_day_position_compare(from, end) >= 0)
 		return 0;
-	int r = check_place(recordsfd, from);
+	int r = check_place(recordsfd, from, tail);
 	if (r != 0)
 		return r;
 	r = skm_day_files_read(recordsfd, from, add_line, &filling, &unused);
-	return filling.is_over ? 0 : r;
+	if (r < 0 && !filling.is_over)
+		return r;
+	return read_tail(recordsfd, &batch->next, batch->next_tail);
 }

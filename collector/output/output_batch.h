@@ -24,12 +24,17 @@ struct skm_output_record {
 	bool is_in_base64; /* as it is, the other side cannot take it */
 };
 
+/* The last bytes before a place in the files, in hex. A line ends in its record's MAC, so they tell whether
+ * the file under that name is still the one that was read. */
+#define SKM_OUTPUT_TAIL_BYTES 65
+
 struct skm_output_batch {
 	struct skm_bytes text;
 	struct skm_output_record *records; /* SKM_BATCH_RECORDS_MAX */
 	size_t count;
-	size_t strange;		      /* lines that are no records, left out */
-	struct skm_day_position next; /* behind the last line */
+	size_t strange;			       /* lines that are no records, left out */
+	struct skm_day_position next;	       /* behind the last line */
+	char next_tail[SKM_OUTPUT_TAIL_BYTES]; /* of that place */
 };
 
 /* 0 or -ENOMEM */
@@ -38,9 +43,10 @@ void skm_output_batch_free(struct skm_output_batch *batch);
 
 #define SKM_BATCH_MISFIT 1
 /* Fills the batch with what stands from `from` on, at most up to `end`. `recordsfd` is the folder of the day
- * files. 0 (count 0 and strange 0: there is nothing); SKM_BATCH_MISFIT: no line begins at `from`, so the
- * files are not those that the position was made from; -errno. */
-SKM_NODISCARD int skm_output_batch_read(int recordsfd, const struct skm_day_position *from,
+ * files, `tail` what stood before `from` when that was reached ("" = not known). 0 (count 0 and strange 0:
+ * there is nothing); SKM_BATCH_MISFIT: something else stands there, so the files are not those that the
+ * position was made from; -errno. */
+SKM_NODISCARD int skm_output_batch_read(int recordsfd, const struct skm_day_position *from, const char *tail,
 	const struct skm_day_position *end, struct skm_output_batch *batch);
 
 size_t skm_output_batch_pending(const struct skm_output_batch *batch);

@@ -23,10 +23,10 @@ size_t skm_output_state_format(
 			*at = '?';
 	}
 	return (size_t)snprintf(ret_text, SKM_OUTPUT_STATE_BYTES_MAX,
-		"target=%s\nfile=%s\noffset=%" PRIu64 "\nrecords=%" PRIu64 "\nstrange=%" PRIu64
+		"target=%s\nfile=%s\noffset=%" PRIu64 "\ntail=%s\nrecords=%" PRIu64 "\nstrange=%" PRIu64
 		"\nsent_at=%" PRId64 "\ntrouble_since=%" PRId64 "\ntrouble=%s\n",
-		state->target, name, state->sent.offset, state->records, state->strange, state->sent_sec,
-		state->trouble_sec, trouble);
+		state->target, name, state->sent.offset, state->tail, state->records, state->strange,
+		state->sent_sec, state->trouble_sec, trouble);
 }
 
 /* The value of the next line, which has to be of `key`; NULL when it is not. Ends it with a NUL. */
@@ -83,6 +83,7 @@ int skm_output_state_parse(const char *text, size_t len, struct skm_output_state
 	if (!take_text(&at, "target", state.target, sizeof(state.target)) ||
 		!take_text(&at, "file", name, sizeof(name)) ||
 		!take_number(&at, "offset", &state.sent.offset) ||
+		!take_text(&at, "tail", state.tail, sizeof(state.tail)) ||
 		!take_number(&at, "records", &state.records) ||
 		!take_number(&at, "strange", &state.strange) || !take_time(&at, "sent_at", &state.sent_sec) ||
 		!take_time(&at, "trouble_since", &state.trouble_sec) ||
