@@ -31,7 +31,10 @@ only_in 'gnutls/.*\.h' agent/forward/tls.c
 only_in 'sodium.*\.h' agent/daemon/sysfs_ops.c agent/daemon/main.c lib/chain.c lib/config_version.c lib/verify_key.c \
     collector/witness/primitives.c pam_module/authd/hmac.c pam_module/authd/recovery.c pam_module/authd/seal.c
 only_in 'nettle/.*\.h' pam_module/authd/hmac_sha1.c
-only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c collector/witness/verdict.c
+only_in 'jansson\.h' agent/cli/record_view.c agent/cli/mfa_person.c collector/witness/verdict.c \
+    collector/output/bulk_answer.c
+only_in 'librdkafka/.*\.h' collector/output/kafka.c
+only_in 'curl/.*\.h' collector/output/opensearch.c
 only_in 'qrencode\.h' agent/cli/qr.c
 only_in 'libnotify/.*\.h' agent/notify/desktop.c
 only_in 'g(lib|io|object)[^>]*\.h' agent/notify/subscription.c agent/notify/main.c
@@ -60,7 +63,9 @@ lib/decision.c lib/rule.c lib/event.c lib/auth_packet.c lib/otp.c lib/config_mfa
 pam_module/authd/answer.c pam_module/authd/otp_code.c pam_module/authd/person.c pam_module/authd/throttle.c
 pam_module/authd/verify.c pam_module/authd/verify_diagnose.c
 collector/store/wire.c collector/store/record_facts.c collector/store/ledger.c collector/store/gap_list.c collector/store/aside.c
-collector/witness/tree.c collector/witness/entry.c collector/witness/book.c'
+collector/witness/tree.c collector/witness/entry.c collector/witness/book.c
+
+collector/output/output_settings.c collector/output/bulk.c collector/output/bulk_answer.c'
 for file in $pure; do
     if [ ! -e "$file" ]; then
         fail "$file is gone: mend this rule"

@@ -45,6 +45,7 @@ class Collector:
         os.makedirs(share)
         os.symlink(SOURCE + "/conf/collector/rsyslog.conf.in", share + "/rsyslog.conf.in")
         os.symlink(SOURCE + "/collector/load.sh", share + "/load.sh")
+        os.symlink(SOURCE + "/collector/output.sh", share + "/output.sh")
         os.symlink(SOURCE + "/collector/sql", share + "/sql")
         # The store looks for sendmail where it is told; the configuration has no word for another place.
         self.store = folder + "/sekimori-store"
@@ -59,6 +60,8 @@ class Collector:
             SEKIMORI_COLLECTOR_SHARE=share,
             SEKIMORI_STORE=self.store,
             SEKIMORI_COLLECTOR_USER="",
+            SEKIMORI_COLLECTOR_OUTPUT=binary + "/collector/output/sekimori-collector-output",
+            SEKIMORI_COLLECTOR_OUTPUT_STATE=folder + "/output",
             LC_ALL="C",
         )
         arguments = ["init", "--name", "collector.test", "--address", "127.0.0.1", "--port", str(self.port)]
