@@ -36,6 +36,7 @@ install() {
     [[ -x $initdir$agent ]] || fail "cannot copy $agent"
     # dracut only warns about a library that is missing.
     if ldd "${dracutsysrootdir-}$agent" | grep -q 'not found'; then fail "cannot find a library of $agent"; fi
+    inst_multiple cat rm sleep || fail "cannot copy cat, rm and sleep"
     inst_simple "$moddir/sekimori-early.sh" /sbin/sekimori-early || fail "cannot copy sekimori-early"
     inst_hook pre-udev 00 "$moddir/sekimori-start.sh"
     inst_hook cleanup 99 "$moddir/sekimori-stop.sh"

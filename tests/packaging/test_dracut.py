@@ -33,6 +33,7 @@ put() {{ mkdir -p "$initdir${{2%/*}}" && cp "$1" "$initdir$2"; }}
 inst() {{ put "$dracutsysrootdir$1" "$1"; }}
 inst_simple() {{ if [ -e "$1" ]; then put "$1" "${{2:-$1}}"; else put "$dracutsysrootdir$1" "${{2:-$1}}"; fi; }}
 inst_hook() {{ put "$3" "/hooks/$1/$2-${{3##*/}}"; }}
+inst_multiple() {{ for word; do command -v "$word" >/dev/null || return 1; done; }}
 instmods() {{ echo "modules: $* (hostonly '$hostonly')"; }}
 . {module}/module-setup.sh
 check && depends && installkernel && install && echo installed

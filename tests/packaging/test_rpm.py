@@ -159,6 +159,50 @@ def unpack(rpm, into):
     subprocess.run(["cpio", "-idm", "--quiet", "--no-absolute-filenames"], input=archive, cwd=into, check=True)
 
 
+# In a mount namespace of its own, where the files of the package lie in their places.
+REAL_DRACUT = """
+set -eu
+cd "$1"
+for folder in usr/sbin usr/lib/dracut/modules.d usr/lib/modprobe.d; do
+    mkdir -p "seen/$folder"
+    cp -a "/$folder/." "seen/$folder/"
+    cp -a "unpacked/$folder/." "seen/$folder/"
+    mount --bind "seen/$folder" "/$folder"
+done
+[ "$2" = whole ] || rm "seen/usr/sbin/sekimorid"
+dracut --no-kernel --no-hostonly --modules 'base sekimori' --force "$1/image"
+lsinitrd "$1/image"
+"""
+
+
+class Image(unittest.TestCase):
+    """An initramfs made by the real dracut, with the module of the package."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="sekimori-image-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.makedirs(self.folder + "/unpacked")
+        unpack(rpm_of("sekimori"), self.folder + "/unpacked")
+
+    def make(self, what):
+        result = run("unshare", "--mount", "sh", "-c", REAL_DRACUT, "sh", self.folder, what, check=False)
+        return result.returncode, result.stdout + result.stderr
+
+    def test_it_holds_the_agent_with_its_libraries(self):
+        code, said = self.make("whole")
+        self.assertEqual(code, 0, said)
+        for name in ("usr/sbin/sekimorid", "usr/sbin/sekimori-early", "hooks/pre-udev/00-sekimori-start.sh",
+                     "hooks/cleanup/99-sekimori-stop.sh", "modprobe.d/sekimori.conf", "etc/sekimori/system-devices", "libsodium.so.23",
+                     "libconfig.so", "libudev.so"):
+            self.assertRegex(said, rf"(?m)^[-l].*{re.escape(name)}", name)
+
+    def test_without_the_agent_none_is_written(self):
+        code, said = self.make("broken")
+        self.assertNotEqual(code, 0, said)
+        self.assertIn("sekimori: cannot find /usr/sbin/sekimorid", said)
+        self.assertFalse(os.path.exists(self.folder + "/image"))
+
+
 # ---- in a tree ----
 
 # Each writes down its name and arguments; what it answers is in a file of the test.
