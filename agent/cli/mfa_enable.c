@@ -299,7 +299,8 @@ static int run_switch(const struct skm_cli *cli, const struct skm_mfa_options *o
 	(void)fprintf(stderr, "sekimori: %s\n",
 		SKM_SAY("/etc/pam.d/" SKM_MFA_STACK_FILES " が切り替わっていません。手で編集されていないか、"
 			"pam-auth-update --force または authselect check で確認してください。",
-			"/etc/pam.d/" SKM_MFA_STACK_FILES " did not change: it may have been edited by hand, see "
+			"/etc/pam.d/" SKM_MFA_STACK_FILES
+			" did not change: it may have been edited by hand, see "
 			"pam-auth-update(8), --force, or authselect(8), check"));
 	return SKM_EXIT_UNKNOWN;
 }

@@ -26,7 +26,8 @@ SKM_NODISCARD int skm_mfa_stack_keep(const char *root);
 SKM_NODISCARD int skm_mfa_stack_compare(
 	const char *root, void (*on_difference)(void *user, const char *name), void *user);
 
-/* Runs pam-auth-update, or what takes its arguments (conf/authselect/pam-switch). 0; SKM_MFA_STACK_FAILED when it ended with an error; -errno. */
+/* Runs pam-auth-update, or what takes its arguments (conf/authselect/pam-switch). 0; SKM_MFA_STACK_FAILED
+ * when it ended with an error; -errno. */
 #define SKM_MFA_STACK_FAILED 1
 SKM_NODISCARD int skm_mfa_stack_switch(const char *program, bool on);
 

@@ -3,8 +3,9 @@
  * `root` goes before every path: "" for the real ones.
  *
  * Not judged: parts of services (Debian's common-*, authselect's system-auth and the like), what editors and
- * packages leave behind (*~, *.dpkg-*, *.rpm*, *.ucf-*, *.bak, hidden files), and the greeters' own sessions (*-greeter, gdm-launch-environment), by which nobody
- * but the greeter's user gets in. Names with capitals are no services: libpam asks for small letters only. */
+ * packages leave behind (*~, *.dpkg-*, *.rpm*, *.ucf-*, *.bak, hidden files), and the greeters' own sessions
+ * (*-greeter, gdm-launch-environment), by which nobody but the greeter's user gets in. Names with capitals
+ * are no services: libpam asks for small letters only. */
 #ifndef SKM_MFA_WAYS_H
 #define SKM_MFA_WAYS_H
 

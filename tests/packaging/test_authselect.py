@@ -176,8 +176,12 @@ class Machine(unittest.TestCase):
         for succeeding, opens in (({"unix"}, True), ({"sss"}, kind == "sssd"), ({"fprintd"}, "with-fingerprint" in features
                                   and name == "system-auth"), ({"u2f"}, "with-pam-u2f" in features), (set(), False)):
             for is_regular, is_local in ((True, True), (True, False), (False, True)):
-                asked, passed = walk(lines, succeeding | ({"usertype"} if is_regular else set()) |
-                                     ({"localuser"} if is_local else set()), "with-pam-u2f-2fa" in features)
+                given = succeeding | ({"usertype"} if is_regular else set()) | ({"localuser"} if is_local else set())
+                if "with-pam-u2f-2fa" in features:
+                    given = given | {"u2f-2fa"}
+                asked, passed = walk(lines, given | {"sekimori"})
+                # Ours answers PAM_IGNORE to whom no code is asked of: that must be neither a way nor a lock-out.
+                self.assertEqual(walk(lines, given), (asked, passed), (name, kind, features, succeeding, text))
                 can = opens
                 if kind == "sssd":  # who is local is asked of pam_unix, who is not of sssd, system users of pam_unix alone
                     can = opens and not ("unix" in succeeding and is_regular and not is_local) and not (
@@ -230,8 +234,9 @@ class Machine(unittest.TestCase):
             self.assertEqual(self.switch(*words).returncode, 2)
 
 
-def walk(lines, succeeding, with_u2f_2fa):
-    """libpam's way through auth lines when these modules succeed, and ours does: (was it asked, does somebody get in)."""
+def walk(lines, succeeding):
+    """libpam's way through auth lines when these modules succeed: (was ours asked, does somebody get in). Ours ignores or
+    succeeds."""
     asked, failed, passed, at = False, False, False, 0
     while at < len(lines):
         control, module = re.match(r"(\[[^]]*\]|\S+)\s+(\S+)", lines[at][1]).groups()
@@ -239,10 +244,10 @@ def walk(lines, succeeding, with_u2f_2fa):
         text = lines[at][1]
         at += 1
         ignores = name in ("env", "faildelay") or "preauth" in text or (name == "sekimori" and "split" in text)
-        succeeds = name in succeeding or name in ("permit", "sekimori") or (
-            name == "u2f" and not control.startswith("[") and with_u2f_2fa)
+        succeeds = name == "permit" or ("u2f-2fa" if name == "u2f" and control == "required" else name) in succeeding
         if name == "sekimori" and not ignores:
             asked = True
+            ignores = name not in succeeding
         if ignores:
             continue
         if control.startswith("["):
