@@ -286,21 +286,22 @@ static int run_switch(const struct skm_cli *cli, const struct skm_mfa_options *o
 		return skm_cli_failure(
 			cli, SKM_SAY("起動できません:", "cannot start"), options->pam_auth_update, r);
 	if (r == SKM_MFA_STACK_FAILED) {
-		(void)fprintf(stderr, "sekimori: %s\n",
-			SKM_SAY("pam-auth-update が失敗しました。", "pam-auth-update failed"));
+		(void)fprintf(stderr, SKM_SAY("sekimori: %s が失敗しました。\n", "sekimori: %s failed\n"),
+			options->pam_auth_update);
 		return SKM_EXIT_UNKNOWN;
 	}
 	int is_on = skm_mfa_stack_is_on(options->root);
 	if (is_on < 0)
-		return stack_failure(cli, "common-auth", is_on);
+		return stack_failure(cli, SKM_MFA_STACK_FILES, is_on);
 	if (is_on == on)
 		return 0;
 	/* It leaves alone what somebody edited by hand, and says nothing. */
 	(void)fprintf(stderr, "sekimori: %s\n",
-		SKM_SAY("/etc/pam.d/common-auth が切り替わっていません。手で編集されていないか、"
-			"pam-auth-update --force を確認してください。",
-			"/etc/pam.d/common-auth did not change: it may have been edited by hand, see "
-			"pam-auth-update(8), --force"));
+		SKM_SAY("/etc/pam.d/" SKM_MFA_STACK_FILES " が切り替わっていません。手で編集されていないか、"
+			"pam-auth-update --force または authselect check で確認してください。",
+			"/etc/pam.d/" SKM_MFA_STACK_FILES
+			" did not change: it may have been edited by hand, see "
+			"pam-auth-update(8), --force, or authselect(8), check"));
 	return SKM_EXIT_UNKNOWN;
 }
 
@@ -361,7 +362,7 @@ int skm_verb_mfa_enable(struct skm_cli *cli, int argc, char **argv)
 		return r;
 	int is_on = skm_mfa_stack_is_on(options.root);
 	if (is_on < 0)
-		return stack_failure(cli, "common-auth", is_on);
+		return stack_failure(cli, SKM_MFA_STACK_FILES, is_on);
 	if (is_on)
 		return already(cli, SKM_SAY("既に有効です。何も変更していません。",
 					    "It is on already; nothing was changed."));
@@ -422,7 +423,7 @@ int skm_mfa_machine_disable(const struct skm_cli *cli, const struct skm_mfa_opti
 		return r;
 	int is_on = skm_mfa_stack_is_on(options->root);
 	if (is_on < 0)
-		return stack_failure(cli, "common-auth", is_on);
+		return stack_failure(cli, SKM_MFA_STACK_FILES, is_on);
 	if (!is_on)
 		return already(cli, SKM_SAY("有効になっていません。何も変更していません。",
 					    "It is not on; nothing was changed."));

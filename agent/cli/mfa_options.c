@@ -9,7 +9,6 @@
 #include "sekimori/io.h"
 #include "sekimori/parse.h"
 
-#define PAM_AUTH_UPDATE "/usr/sbin/pam-auth-update"
 #define REASON_BYTES_MAX 512
 
 static int wrong(const struct skm_cli *cli, const char *option, const char *allowed)
@@ -168,7 +167,7 @@ bool skm_mfa_take_options(struct skm_cli *cli, int argc, char **argv, const stru
 		.parameters = {SKM_OTP_TOTP, SKM_OTP_SHA256, 6, 30},
 		.config_path = SKM_CONFIG_PATH,
 		.root = "",
-		.pam_auth_update = PAM_AUTH_UPDATE};
+		.pam_auth_update = SKM_PAM_SWITCH_PATH};
 	int r = 0;
 	for (int option;
 		(option = skm_cli_next_option(cli, argc, argv, table, ret_exit)) != SKM_OPTION_END;) {

@@ -2,7 +2,10 @@
 /* Debian's pam-auth-update composes common-auth from profiles, and every package that brings a PAM module
  * uses it: whoever edits the files instead of the profiles is overwritten, or stops all others from being
  * installed. So switching is left to it, and the copy is for comparing, and for a person with a rescue disk;
- * putting it back over the files would undo what other packages did meanwhile. */
+ * putting it back over the files would undo what other packages did meanwhile.
+ *
+ * Fedora, RHEL and their children have authselect for the same. A script with pam-auth-update's arguments
+ * stands before it, so that here is one way and not two. */
 #include "mfa_stack.h"
 
 #include <dirent.h>
@@ -30,7 +33,8 @@ static int join(char *buf, size_t size, const char *root, const char *path, cons
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-/* The next regular file that is not hidden; 0 at the end. */
+/* The next regular file that is not hidden; 0 at the end. Links are followed, because authselect's files are
+ * linked to; one that leads nowhere is no service. */
 static int next_file(DIR *folder, const char **ret_name)
 {
 	for (;;) {
@@ -41,8 +45,11 @@ static int next_file(DIR *folder, const char **ret_name)
 		struct stat status;
 		if (entry->d_name[0] == '.')
 			continue;
-		if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
+		if (fstatat(dirfd(folder), entry->d_name, &status, 0) < 0) {
+			if (errno != ENOENT)
+				return -errno;
+			continue;
+		}
 		if (!S_ISREG(status.st_mode))
 			continue;
 		*ret_name = entry->d_name;
@@ -55,12 +62,15 @@ static int next_file(DIR *folder, const char **ret_name)
 int skm_mfa_stack_is_on(const char *root)
 {
 	char path[PATH_BYTES];
-	int r = join(path, sizeof(path), root, SKM_MFA_STACK_FOLDER, "/common-auth");
-	if (r < 0)
-		return r;
 	char text[FILE_BYTES_MAX];
-	size_t len = 0;
-	r = skm_file_read_at(AT_FDCWD, path, text, FILE_BYTES_MAX, &len);
+	static const char *const names[] = {"/common-auth", "/system-auth"};
+	int r = -ENOENT;
+	for (size_t i = 0; r == -ENOENT && i < SKM_ARRAY_SIZE(names); i++) {
+		size_t len = 0;
+		r = join(path, sizeof(path), root, SKM_MFA_STACK_FOLDER, names[i]);
+		if (r == 0)
+			r = skm_file_read_at(AT_FDCWD, path, text, FILE_BYTES_MAX, &len);
+	}
 	if (r < 0)
 		return r;
 	char *rest = text;

@@ -12,7 +12,10 @@
 #define SKM_MFA_STACK_FOLDER "/etc/pam.d"
 #define SKM_MFA_STACK_KEPT "/var/lib/sekimori/pam-before"
 
-/* 1 when a line of common-auth that is no comment names our module; 0; -errno. */
+/* The file that every login includes: Debian's, or authselect's where there is none of that name. */
+#define SKM_MFA_STACK_FILES "common-auth (system-auth)"
+
+/* 1 when a line of that file that is no comment names our module; 0; -errno. */
 SKM_NODISCARD int skm_mfa_stack_is_on(const char *root);
 
 /* Copies all service files into SKM_MFA_STACK_KEPT, in place of an older copy; either stands whole. 0 or
@@ -23,7 +26,8 @@ SKM_NODISCARD int skm_mfa_stack_keep(const char *root);
 SKM_NODISCARD int skm_mfa_stack_compare(
 	const char *root, void (*on_difference)(void *user, const char *name), void *user);
 
-/* Runs pam-auth-update. 0; SKM_MFA_STACK_FAILED when it ended with an error; -errno. */
+/* Runs pam-auth-update, or what takes its arguments (conf/authselect/pam-switch). 0; SKM_MFA_STACK_FAILED
+ * when it ended with an error; -errno. */
 #define SKM_MFA_STACK_FAILED 1
 SKM_NODISCARD int skm_mfa_stack_switch(const char *program, bool on);
 

@@ -110,8 +110,9 @@ static void place_finish(struct place *place)
 
 bool skm_mfa_ways_is_service(const char *name)
 {
-	static const char *const others[] = {"common-*", "*~", "*.dpkg-*", "*.rpm*", "*.ucf-*", "*.bak",
-		"*.pam-old", "*-greeter", "gdm-launch-environment", "README*"};
+	static const char *const others[] = {"common-*", "system-auth", "password-auth", "fingerprint-auth",
+		"smartcard-auth", "switchable-auth", "postlogin", "*~", "*.dpkg-*", "*.rpm*", "*.ucf-*",
+		"*.bak", "*.pam-old", "*-greeter", "gdm-launch-environment", "README*"};
 	for (const char *at = name; *at; at++) {
 		if (isupper((unsigned char)*at))
 			return false;

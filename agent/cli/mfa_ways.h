@@ -2,10 +2,10 @@
 /* All services of the machine's PAM configuration, and which of them let people in without our module.
  * `root` goes before every path: "" for the real ones.
  *
- * Not judged: common-* (parts of services), what editors and packages leave behind (*~, *.dpkg-*, *.rpm*,
- * *.ucf-*,
- * *.bak, hidden files), and the greeters' own sessions (*-greeter, gdm-launch-environment), by which nobody
- * but the greeter's user gets in. Names with capitals are no services: libpam asks for small letters only. */
+ * Not judged: parts of services (Debian's common-*, authselect's system-auth and the like), what editors and
+ * packages leave behind (*~, *.dpkg-*, *.rpm*, *.ucf-*, *.bak, hidden files), and the greeters' own sessions
+ * (*-greeter, gdm-launch-environment), by which nobody but the greeter's user gets in. Names with capitals
+ * are no services: libpam asks for small letters only. */
 #ifndef SKM_MFA_WAYS_H
 #define SKM_MFA_WAYS_H
 

@@ -199,6 +199,18 @@ static int add_broken(struct reading *reading, unsigned level)
 	return add_line(reading, SKM_PAM_BROKEN, level) ? 0 : -E2BIG;
 }
 
+/* Files that authselect keeps and ours replaces. */
+static bool is_authselect_file(const char *name)
+{
+	static const char *const names[] = {
+		"system-auth", "password-auth", "fingerprint-auth", "smartcard-auth"};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int open_file(struct reading *reading, const char *name, struct open_file file)
 {
 	if (!name || reading->depth > SKM_PAM_DEPTH_MAX)
@@ -214,7 +226,10 @@ static int open_file(struct reading *reading, const char *name, struct open_file
 	file.rest = file.text;
 	file.takes_ours = reading->files->assumes_ours && strcmp(name, "common-auth") == 0;
 	reading->open[reading->depth++] = file;
-	return 0;
+	if (!reading->files->assumes_ours || !is_authselect_file(name))
+		return 0;
+	char ours[] = SKM_PAM_OUR_MODULE;
+	return add_module(reading, "required", ours, file.level);
 }
 
 /* A file that is not there is a line that fails. */

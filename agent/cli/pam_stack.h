@@ -63,7 +63,8 @@ struct skm_pam_files {
 	bool (*is_installed)(void *user, const char *path);
 	void *user;
 	/* Take common-auth as it will be with our module required at its end: where the packages' tool puts
-	 * a profile of the type Additional. */
+	 * a profile of the type Additional. And authselect's files with our module required as the first line:
+	 * ours stands elsewhere there, but in every way through them. */
 	bool assumes_ours;
 };
 

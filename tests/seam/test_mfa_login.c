@@ -163,7 +163,7 @@ Test(mfa_login, a_switch_that_does_nothing_or_fails_is_told_and_taken_back)
 	tmpdir_write(mfa_folder, "#!/bin/sh\nexit 3\n", "switch");
 	answer_up_to_the_switch(SKM_AUTH_OK);
 	cr_expect_eq(run_machine(skm_verb_mfa_enable, "1\n", "--user sato"), SKM_EXIT_UNKNOWN);
-	mfa_says("pam-auth-update failed");
+	mfa_says("/switch failed");
 	tmpdir_write(mfa_folder, "auth required pam_sekimori.so\n", "m/etc/pam.d/common-auth");
 	(void)mfa_answer(SKM_AUTH_OK);
 	(void)mfa_answer(SKM_AUTH_OK);

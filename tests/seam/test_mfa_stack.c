@@ -54,6 +54,30 @@ Test(mfa_stack, a_comment_switches_nothing_on)
 	cr_expect_eq(skm_mfa_stack_is_on("/nonexistent"), -ENOENT);
 }
 
+/* authselect: no common-auth, and the files are links. */
+Test(mfa_stack, authselects_files_count_where_there_is_no_common_auth)
+{
+	char path[256];
+	char target[256];
+	(void)snprintf(path, sizeof(path), "%s/etc/pam.d/common-auth", root);
+	cr_assert_eq(unlink(path), 0);
+	cr_expect_eq(skm_mfa_stack_is_on(root), -ENOENT);
+	tmpdir_write(root, "auth required pam_unix.so\n", "etc/authselect/system-auth");
+	(void)snprintf(path, sizeof(path), "%s/etc/pam.d/system-auth", root);
+	(void)snprintf(target, sizeof(target), "%s/etc/authselect/system-auth", root);
+	cr_assert_eq(symlink(target, path), 0);
+	(void)snprintf(path, sizeof(path), "%s/etc/pam.d/smartcard-auth", root);
+	cr_assert_eq(symlink("/nonexistent/x", path), 0);
+	cr_expect_eq(skm_mfa_stack_is_on(root), 0);
+	cr_assert_eq(skm_mfa_stack_keep(root), 0, "a link that leads nowhere is no service");
+	tmpdir_expect(root, "auth required pam_unix.so\n", "var/lib/sekimori/pam-before/system-auth");
+	cr_expect_eq(skm_mfa_stack_compare(root, on_difference, NULL), 0);
+	tmpdir_write(root, "auth requisite pam_sekimori.so\n", "etc/authselect/system-auth");
+	cr_expect_eq(skm_mfa_stack_is_on(root), 1);
+	cr_expect_eq(skm_mfa_stack_compare(root, on_difference, NULL), 1);
+	cr_expect_str_eq(differences, "system-auth ");
+}
+
 Test(mfa_stack, a_copy_is_whole_private_and_replaces_the_older_one)
 {
 	struct stat status;

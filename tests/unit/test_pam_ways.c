@@ -196,6 +196,27 @@ Test(pam_ways, before_the_switch_ours_is_thought_at_the_end_of_common_auth)
 	cr_expect_eq(judgement.verdict, SKM_PAM_OPEN, "it does not include common-auth");
 }
 
+Test(pam_ways, before_the_switch_ours_is_thought_in_every_way_through_authselects_files)
+{
+	static const char *const names[] = {
+		"system-auth", "password-auth", "fingerprint-auth", "smartcard-auth"};
+	memset(files, 0, sizeof(files));
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(names); i++) {
+		char text[64];
+		(void)snprintf(text, sizeof(text), "auth substack %s\n", names[i]);
+		files[0] = (struct file){"x", text};
+		files[1] =
+			(struct file){names[i], "auth sufficient pam_unix.so\nauth required pam_deny.so\n"};
+		cr_expect_eq(judge(false), 0);
+		cr_expect_eq(judgement.verdict, SKM_PAM_OPEN, "%s", names[i]);
+		cr_expect_eq(judge(true), 0);
+		cr_expect_eq(judgement.verdict, SKM_PAM_GUARDED, "%s", names[i]);
+	}
+	files[0].text = "auth sufficient pam_rootkey.so\nauth substack smartcard-auth\n";
+	cr_expect_eq(judge(true), 0);
+	cr_expect_eq(judgement.verdict, SKM_PAM_OPEN, "a line before it goes round it");
+}
+
 Test(pam_ways, what_is_beyond_the_limits_is_an_error_and_leaves_the_answer_alone)
 {
 	static char many[8192];
