@@ -593,7 +593,7 @@ int skm_agent_run(const struct skm_agent_options *options)
 	if (agent.gatekeeper) {
 		(void)skm_notify("STOPPING=1");
 		struct skm_record stop;
-		skm_stop_record(options->manager_path, r, &stop);
+		skm_stop_record(options->manager_path, options->proc_root, r, &stop);
 		on_record(&agent, &stop);
 		skm_agent_log_end_round(agent.log);
 	}

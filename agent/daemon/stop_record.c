@@ -3,6 +3,7 @@
  * stop that is nobody's shutdown is one. What cannot be told must not look like the harmless case. */
 #include "stop_record.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,20 @@
 
 #define TIMEOUT_MS 700u /* systemd kills us three seconds after it told us to stop */
 
-void skm_stop_record(const char *manager_path, int error, struct skm_record *ret_record)
+/* At the very end systemd makes way for systemd-shutdown, which tells whoever is still there to end, and
+ * answers nobody: a unit that was masked while it ran is told only then. No other program can become
+ * process 1. */
+static bool is_going_down(const char *proc_root)
+{
+	char path[256], name[16] = "";
+	(void)snprintf(path, sizeof(path), "%s/1/comm", proc_root);
+	SKM_CLEANUP(skm_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	return n > 0 && strncmp(name, "systemd-shutdow", sizeof(name) - 1) == 0;
+}
+
+void skm_stop_record(
+	const char *manager_path, const char *proc_root, int error, struct skm_record *ret_record)
 {
 	static const char *const texts[SKM_STOP_COUNT_] = {
 		[SKM_STOP_UNKNOWN] = "stopped, and the service manager does not say why: ",
@@ -23,6 +37,10 @@ void skm_stop_record(const char *manager_path, int error, struct skm_record *ret
 	if (error == 0) {
 		error = skm_manager_state_read(manager_path, TIMEOUT_MS, state);
 		reason = error < 0 ? SKM_STOP_UNKNOWN : skm_manager_stop_reason(state);
+		if (error < 0 && is_going_down(proc_root)) {
+			error = 0;
+			reason = SKM_STOP_SHUTDOWN;
+		}
 	}
 	const char *why = reason == SKM_STOP_UNKNOWN ? state : "";
 	skm_record_init(ret_record, SKM_EVENT_AGENT_STOP);

@@ -281,17 +281,32 @@ Test(service_manager, the_record_of_the_stop_carries_the_reason)
 	struct skm_record record;
 	put_reply('l', "stopping");
 	cr_assert_eq(pthread_create(&thread, NULL, serve, NULL), 0);
-	skm_stop_record(path, 0, &record);
+	skm_stop_record(path, root, 0, &record);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(record.event, SKM_EVENT_AGENT_STOP);
 	cr_assert_str_eq(record.rule, "builtin:stop-shutdown");
 	cr_assert_eq(record.outcome, SKM_OUTCOME_LOGGED);
-	skm_stop_record("/nonexistent/private", 0, &record);
+	skm_stop_record("/nonexistent/private", root, 0, &record);
 	cr_assert_str_eq(record.rule, "builtin:stop-unknown");
 	cr_assert_str_eq(record.detail,
 		"stopped, and the service manager does not say why: No such file or directory; the gate stays closed");
-	skm_stop_record("/nonexistent/private", -EIO, &record);
+	skm_stop_record("/nonexistent/private", root, -EIO, &record);
 	cr_assert_str_eq(record.rule, "builtin:stop-error");
 	cr_assert_eq(record.outcome, SKM_OUTCOME_ERROR);
 	cr_assert_str_eq(record.detail, "stopped by an error: Input/output error; the gate stays closed");
+}
+
+/* When systemd has made way for systemd-shutdown, nobody answers any more. */
+Test(service_manager, what_runs_at_the_very_end_is_known_by_its_name)
+{
+	struct skm_record record;
+	tmpdir_write(root, "systemd\n", "1/comm");
+	skm_stop_record("/nonexistent/private", root, 0, &record);
+	cr_assert_str_eq(record.rule, "builtin:stop-unknown");
+	tmpdir_write(root, "systemd-shutdow\n", "1/comm");
+	skm_stop_record("/nonexistent/private", root, 0, &record);
+	cr_assert_str_eq(record.rule, "builtin:stop-shutdown");
+	cr_assert_str_eq(record.detail, "stopped, since the machine goes down; the gate stays closed");
+	skm_stop_record("/nonexistent/private", root, -EIO, &record);
+	cr_assert_str_eq(record.rule, "builtin:stop-error");
 }
