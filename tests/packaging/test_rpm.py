@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PACKAGES = ("sekimori", "sekimori-collector", "sekimori-verify")
+PACKAGES = ("sekimori", "sekimori-collector", "sekimori-notify", "sekimori-verify")
 FOLDERS = {}
 
 # In the one only, and why.
@@ -24,10 +24,11 @@ DEB_ONLY = (
     "/usr/share/lintian/",
     "/usr/share/initramfs-tools/",  # dracut's module
     "/usr/share/pam-configs/",  # authselect's lines
+    "/usr/lib/systemd/system/sysinit.target.wants/",  # modprobe.d closes nothing where usbcore is built in
 )
 RPM_ONLY = (
     "/usr/share/doc/", "/usr/share/licenses/", "/usr/lib/.build-id",
-    "/usr/lib/dracut/modules.d/90sekimori", "/usr/libexec/sekimori", "/usr/share/sekimori/authselect",
+    "/usr/lib/dracut/modules.d/90sekimori", "/usr/libexec/sekimori/", "/usr/share/sekimori/authselect",
 )
 
 
@@ -54,6 +55,7 @@ def deb_of(package):
 def mapped(path):
     """A path of Debian's package as it is on an RPM system."""
     path = re.sub(r"^/lib/", "/usr/lib/", path)
+    path = path.replace("/usr/share/zsh/vendor-completions/", "/usr/share/zsh/site-functions/")
     return re.sub(r"^/usr/lib/[a-z0-9_]+-linux-gnu[a-z0-9]*/", "/usr/lib64/", path)
 
 
@@ -108,9 +110,9 @@ class Contents(unittest.TestCase):
                 unpack(rpm_of(package), f"{work}/rpm")
                 compared = 0
                 for path in deb_files(package):
-                    if path.startswith(DEB_ONLY) or re.search(r"/(s?bin|security)/(?!sekimori-collector$)|\.gz$", path):
+                    if path.startswith(DEB_ONLY) or re.search(r"/(s?bin|security|libexec)/(?!sekimori-collector$)|\.gz$", path):
                         continue
-                    place = f"{work}/deb{path}"
+                    place = f"{work}/deb{path.replace('/zsh/site-functions/', '/zsh/vendor-completions/')}"
                     if not os.path.exists(place):
                         place = f"{work}/deb{path.replace('/usr/lib/', '/lib/', 1)}"
                     with open(place, "rb") as one, open(f"{work}/rpm{path}", "rb") as other:
@@ -145,9 +147,10 @@ class Contents(unittest.TestCase):
         with open(SOURCE + "/packaging/rpm/sekimori.spec", encoding="utf-8") as text:
             spec = text.read()
         count = 0
-        for script in ("postinst", "prerm", "postrm"):
+        for script in ("preinst", "postinst", "prerm", "postrm"):
             with open(f"{SOURCE}/packaging/deb/sekimori.{script}", encoding="utf-8") as text:
-                said = text.read().split("\npurge)")[0]
+                # rpm has no purge: state and records stay where they are
+                said = re.sub(r"(?ms)^(remove_acknowledged|purge_records)\(\)$.*?^}$", "", text.read()).split("\npurge)")[0]
             for sentence in re.findall(r'(?:say|echo) "([^"]{12,})"', said) + re.findall(r'\\\n\s+"([^"]{8,})"', said):
                 count += 1
                 self.assertIn(sentence, spec)
