@@ -259,10 +259,9 @@ int skm_output_settings_parse(const char *text, size_t len, struct skm_output_se
 	int r = 0;
 	char *copy =
 		len <= SKM_OUTPUT_SETTINGS_BYTES_MAX && !memchr(text, '\0', len) ? strndup(text, len) : NULL;
-	SKM_CLEANUP(skm_free) char *owned = copy;
-	if (!owned)
+	if (!copy)
 		r = fail(&fault, 1, &file, "something else");
-	for (char *line = owned; r == 0 && line && *line;) {
+	for (char *line = copy; r == 0 && line && *line;) {
 		char *end = strchrnul(line, '\n');
 		char *next = *end ? end + 1 : end;
 		*end = '\0';
@@ -271,6 +270,7 @@ int skm_output_settings_parse(const char *text, size_t len, struct skm_output_se
 			r = take_line(&parser, line);
 		line = next;
 	}
+	free(copy);
 	if (r == 0)
 		r = check_whole(&parser);
 	if (r != 0) {

@@ -103,7 +103,11 @@ class Recorder:
                                      % (what, len(self.documents), self.requests, self.plan, self.faults[:3]))
 
     def post(self, handler):
-        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        expected = int(handler.headers["Content-Length"])
+        body = handler.rfile.read(expected)
+        if len(body) < expected:
+            handler.close_connection = True  # the client was killed in the middle of its request
+            return
         with self.changed:
             self.requests += 1
             step = self.plan.pop(0) if self.plan else None
@@ -299,10 +303,12 @@ class TlsFront:
                 if not frame:
                     break
                 sink.sendall(frame.replace(old, new) if from_broker else frame)
-        except OSError:
-            pass
+        except (OSError, ValueError):
+            pass  # one of them is closed
         for end in (source, sink):
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+            if from_broker:
+                end.close()
