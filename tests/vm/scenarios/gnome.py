@@ -26,6 +26,13 @@ def records(t: Terminal, event: str) -> int:
     return sum(record["event"] == event and "gdm-password" in str(record) for record in t.records("auth"))
 
 
+def test_stick(t: Terminal) -> None:
+    """The gate under this release's kernel and systemd."""
+    with t.usb.stick(serial="TRIXIE1"):
+        t.wait_record(event="EXPORT_DENIED", serial="TRIXIE1")
+    assert t.state()["block"] == []
+
+
 def test_gdm(t: Terminal) -> None:
     """Log-in, screen lock and unlock: one scenario, because a session of GNOME takes so long to come up."""
     phone, gdm = taros_phone(t), Gdm(t)
