@@ -59,6 +59,11 @@ output_password() {
     printf '%s\n' "$password" >"$3"
 }
 
+need_program() {
+    [[ -x $output_program ]] || fail 1 "出力のプログラムがありません。パッケージ sekimori-collector-output を導入してください" \
+        "the output's program is not there; install the package sekimori-collector-output"
+}
+
 # output_set KIND OPTION...
 output_set() {
     local kind=$1 ca='' login='' from='' certificate='' again='' line='' lines=()
@@ -95,6 +100,7 @@ output_set() {
         shift 2
     done
     need_init
+    need_program
     lock
     if ((${#lines[@]} == 0)) && [[ $again && -z $ca$from$certificate ]]; then
         [[ -e $(output_file "$kind" conf) ]] || fail 1 "$kind への出力は設定されていません" "there is no output to $kind"
@@ -193,6 +199,7 @@ output_status() {
     done
     for kind in kafka opensearch; do
         [[ -e $(output_file "$kind" conf) ]] || continue
+        need_program
         [[ -z $json ]] || printf '%s' "$between"
         status=0
         "$output_program" --config "$(output_file "$kind" conf)" --store "$state" --state "$output_state" --status ${json:+--json} || status=$?

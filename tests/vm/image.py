@@ -58,7 +58,7 @@ COMPARED_PACKAGES = "usbguard libpam-google-authenticator libpam-oath pamtester"
 BASE_PACKAGES = SYSTEM_PACKAGES + SONAMES["bookworm"] + COMPARED_PACKAGES
 
 # What the collector's package depends on.
-COLLECTOR_PACKAGES = "openssl rsyslog rsyslog-relp rsyslog-gnutls".split()
+COLLECTOR_PACKAGES = "openssl rsyslog rsyslog-relp rsyslog-gnutls libcurl4 librdkafka1".split()
 
 DESKTOP_PACKAGES = """
     xserver-xorg-core xserver-xorg-input-libinput xinit x11-xserver-utils xterm openbox

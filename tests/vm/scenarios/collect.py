@@ -10,6 +10,7 @@ from waiting import wait_for
 
 SETUP = Setup("collect", image="collector")
 STORE = "/var/lib/sekimori-store"
+WITNESS = "/var/lib/sekimori-witness"
 SECONDS = 180.0
 
 
@@ -106,3 +107,40 @@ def test_an_agent_that_is_stopped(t: Terminal) -> None:
     wait_for(lambda: (1, "stopped") == state(t), "the state of the agent's stream", SECONDS)
     t.check("systemctl start sekimorid")
     wait_collected(t, "the agent's records after it was started again")
+
+
+def test_witness_and_output_in_their_units(t: Terminal) -> None:
+    """Sandboxed as installed. The nightly proof: a night that is right, and one on which the evidence was changed. Today's
+    files stand for yesterday's, and the verifier's key is elsewhere. An output starts, and waits for a cluster that is away."""
+    assert t.deb
+    set_up(t)
+    wait_collected(t, "the first records at the collector")
+    day = t.check("date -d yesterday +%F").strip()
+    t.check("sekimori-witness create-key")
+    t.check("echo 'SEKIMORI_WITNESS_OPTIONS=--chain-only' >/etc/sekimori-witness/options")
+    t.check(f"cat {STORE}/records/*.jsonl >{WITNESS}/records/{day}.001.jsonl && chown sekimori-store: {WITNESS}/records/*.jsonl")
+    t.check("systemctl enable --now sekimori-witness.timer && systemctl list-timers | grep -q sekimori-witness")
+    code = t.run("systemctl start sekimori-witness.service", deadline=120.0)[0]
+    journal = t.check("journalctl --no-pager -o cat -u sekimori-witness")
+    status = int(t.check("systemctl show -P ExecMainStatus sekimori-witness"))
+    assert status in (0, 10) and (code == 0) == (status == 0), (code, status, journal)     # the emulated clock may have jumped
+    assert "立会人印" in journal, journal
+    key = json.loads(t.check(f"cat {WITNESS}/witness.jsonl"))["key"]
+    t.check(f"sekimori-witness check --public-key {key}")
+
+    t.check(f"sed -i '$d' {WITNESS}/records/{day}.001.jsonl")
+    assert t.run("systemctl start sekimori-witness.service", deadline=120.0)[0] != 0
+    assert t.check("systemctl show -P ExecMainStatus sekimori-witness").strip() == "22"
+    assert t.run(f"sekimori-witness check --public-key {key}")[0] == 1
+    t.check("systemctl disable --now sekimori-witness.timer; systemctl reset-failed sekimori-witness.service")
+
+    deb, = t.deb.parent.glob("sekimori-collector-output_*.deb")
+    t.vm.put_file(deb, "/root/output.deb")
+    t.check("dpkg -i /root/output.deb", deadline=180.0)
+    t.check("sekimori-collector output kafka --brokers 127.0.0.1:9 --topic records --plaintext")
+    unit = "sekimori-collector-output@kafka.service"
+    t.check(f"systemctl enable --now {unit}", deadline=120.0)
+    said = t.run("sekimori-collector output status --json")
+    assert said[0] in (0, 1) and json.loads(said[1]), said
+    restarts = t.check(f"systemctl show -P NRestarts -P ActiveState {unit}").split()
+    assert sorted(restarts) == ["0", "active"], (restarts, t.run(f"journalctl --no-pager -o cat -u {unit}")[1])
