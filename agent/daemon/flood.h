@@ -24,9 +24,13 @@
 #include "sekimori/record.h"
 
 #define SKM_FLOOD_WINDOW_SEC 60
-#define SKM_FLOOD_SAME_FULL 4 /* of the same, in full, within a window */
-/* By one rule at one port of the machine; and of one event, of what the table has no room for. */
-#define SKM_FLOOD_WIDE_FULL 32
+/* Of the same, in full, within a window: as often as a hand or a loose contact manages at one port, where
+ * debouncing and two resets take a quarter of a second (USB 2.0, 7.1.7.3). An attempt is on record in full
+ * until it cannot be one. */
+#define SKM_FLOOD_SAME_FULL 240
+/* By one rule at one port of the machine, which may be a hub's; and of one event, of what the table has no
+ * room for. Above the other, so that what one device uses up leaves room for the next. */
+#define SKM_FLOOD_WIDE_FULL 960
 
 #define SKM_FLOOD_SAME_MAX 128 /* that are told apart */
 #define SKM_FLOOD_PORT_MAX 64

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent_log.h"
+#include "flood.h"
 #include "sample_record.h"
 #include "stream_world.h"
 #include "tmpdir.h"
@@ -234,7 +235,7 @@ Test(agent_log, a_flood_is_counted_and_nothing_of_it_lost)
 Test(agent_log, a_count_that_is_due_wakes_the_agent)
 {
 	unsigned counts = 0;
-	(void)plug(10);
+	(void)plug(SKM_FLOOD_SAME_FULL + 10);
 	skm_agent_log_end_round(log_);
 	ahead_usec = 59 * SKM_USEC_PER_SEC + SKM_USEC_PER_SEC / 2;
 	(void)plug(10);
@@ -252,7 +253,7 @@ Test(agent_log, a_count_that_is_due_wakes_the_agent)
 Test(agent_log, counts_stand_before_a_change)
 {
 	unsigned counts = 0;
-	(void)plug(20);
+	(void)plug(SKM_FLOOD_SAME_FULL + 20);
 	skm_agent_log_end_round(log_);
 	(void)plug(20);
 	append(1);
