@@ -44,12 +44,12 @@ IMPLIED = {
     "ninja": ("BUILD_TOOL_OF", "Ninja", "Apache-2.0", "https://ninja-build.org/", "ninja-build"),
 }
 
-# The beginnings of the sonames of each, by which a test finds what a built program links and this table forgot.
+# The libraries that each consists of, by which a test finds what a built program links and this table forgot.
 SONAMES = {
-    "GNU C Library": ("libc", "libm", "ld-linux"),
+    "GNU C Library": ("libc", "libm"),
     "GLib": ("libglib-2.0", "libgobject-2.0", "libgio-2.0"),
     "GdkPixbuf": ("libgdk_pixbuf-2.0",),
-    "GnuTLS": ("libgnutls",), "Jansson": ("libjansson",), "libconfig": ("libconfig",), "libcurl": ("libcurl",),
+    "GnuTLS": ("libgnutls",), "Jansson": ("libjansson",), "libconfig": ("libconfig",), "libcurl": ("libcurl", "libcurl-gnutls"),
     "libnotify": ("libnotify",), "libqrencode": ("libqrencode",), "libsodium": ("libsodium",), "libudev": ("libudev",),
     "Nettle": ("libnettle",), "Linux-PAM": ("libpam",), "librdkafka": ("librdkafka",),
 }

@@ -103,7 +103,7 @@ def date_of_release():
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
         return int(git("show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"))
-    if not re.fullmatch("[0-9]{1,11}", text, re.ASCII) or int(text) > LATEST:
+    if not re.fullmatch("[0-9]{1,11}", text) or int(text) > LATEST:
         raise Refused(f"SOURCE_DATE_EPOCH is {text!r}; it must be seconds since 1970, at most {LATEST}")
     return int(text)
 
@@ -123,7 +123,7 @@ def make_tarball(prefix, files, date):
             except ValueError as error:
                 raise Refused(f"cannot put {path} into the tarball: {error}") from None
     env = {name: value for name, value in os.environ.items() if name != "GZIP"}
-    return subprocess.run(["gzip", "-n", "-9"], input=stream.getvalue(), env=env, stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(["gzip", "-n"], input=stream.getvalue(), env=env, stdout=subprocess.PIPE, check=True).stdout
 
 
 def sign(folder, key, comment):
@@ -197,7 +197,6 @@ def main():
     key = parser.parse_args().key
     try:
         if key is not None:
-            key = os.path.abspath(key)  # a name that begins with - is no option of minisign
             with open(key, "rb"):
                 pass
         tell(*release(key))
