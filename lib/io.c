@@ -8,12 +8,11 @@
 
 #include "sekimori/io.h"
 
-/* Fills buf until it is full or the file ends. */
-static int read_until(int fd, char *buf, size_t size, size_t *ret_len)
+int skm_fd_read_all(int fd, void *buf, size_t size, size_t *ret_len)
 {
 	size_t len = 0;
 	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
+		ssize_t n = read(fd, (char *)buf + len, size - len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -36,7 +35,7 @@ int skm_file_read_at(int dirfd, const char *name, char *buf, size_t size, size_t
 	/* The place for the NUL is used to see whether there is one byte too many. A caller's buffer may be
 	 * torn by that: the length is what stays untouched. */
 	size_t len = 0;
-	int r = read_until(fd, buf, size, &len);
+	int r = skm_fd_read_all(fd, buf, size, &len);
 	if (r < 0)
 		return r;
 	if (len == size)
@@ -83,7 +82,7 @@ int skm_file_read_trusted(const char *path, size_t max_bytes, char **ret_text, s
 		return -ENOMEM;
 	/* One byte more than it had: a file that grows while it is read is not taken in half. */
 	size_t len = 0;
-	r = read_until(fd, text, size + 1, &len);
+	r = skm_fd_read_all(fd, text, size + 1, &len);
 	if (r < 0)
 		return r;
 	if (len > size)

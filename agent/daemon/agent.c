@@ -485,14 +485,20 @@ static int open_gate(struct agent *agent)
 		&handler, &agent->udev);
 }
 
-static int open_sockets(struct agent *agent)
+/* The gate is worth more than the answers: without a socket it still does its work, and one does not wait for
+ * the other. */
+static void open_sockets(struct agent *agent)
 {
+	const struct skm_agent_options *options = agent->options;
 	const struct skm_control_source source = {
 		.status = on_status, .next_device = on_next_device, .notice = on_notice, .user = agent};
-	int r = skm_control_server_new(agent->loop, agent->options->control_path, &source, role_groups,
+	int control = skm_control_server_new(agent->loop, options->control_path, &source, role_groups,
 		SKM_ARRAY_SIZE(role_groups), &agent->control);
-	return r < 0 ? r
-		     : skm_session_server_new(agent->loop, agent->options->session_path, &agent->sessions);
+	int session = skm_session_server_new(agent->loop, options->session_path, &agent->sessions);
+	if (control < 0 || session < 0)
+		skm_log(SKM_SEVERITY_ALERT, "cannot open the socket %s: %s",
+			control < 0 ? options->control_path : options->session_path,
+			strerrordesc_np(control < 0 ? -control : -session));
 }
 
 static int build(struct agent *agent)
@@ -507,14 +513,8 @@ static int build(struct agent *agent)
 		r = open_timers(agent);
 	if (r == 0)
 		r = open_gate(agent);
-	if (r == 0 && !is_early) {
-		/* The gate is worth more than the answers: without the sockets it still does its work. */
-		int sockets = open_sockets(agent);
-		if (sockets < 0)
-			skm_log(SKM_SEVERITY_ALERT, "cannot open the sockets %s and %s: %s",
-				agent->options->control_path, agent->options->session_path,
-				strerrordesc_np(-sockets));
-	}
+	if (r == 0 && !is_early)
+		open_sockets(agent);
 	return r;
 }
 

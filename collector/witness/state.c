@@ -18,23 +18,6 @@ void skm_witness_name(uint64_t number, const char *suffix, char ret_name[SKM_WIT
 	(void)snprintf(ret_name, SKM_WITNESS_NAME_BYTES, "%06" PRIu64 ".%s", number, suffix);
 }
 
-static int read_all(int fd, char *text, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-	while (len < size) {
-		ssize_t n = read(fd, text + len, size - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return 0;
-}
-
 int skm_witness_file_read(int dirfd, const char *name, size_t max_bytes, char **ret_text, size_t *ret_len)
 {
 	struct stat st;
@@ -51,7 +34,7 @@ int skm_witness_file_read(int dirfd, const char *name, size_t max_bytes, char **
 		return -EFBIG;
 	size_t size = (size_t)st.st_size;
 	char *text = malloc(size + 1);
-	int r = text ? read_all(fd, text, size, &len) : -ENOMEM;
+	int r = text ? skm_fd_read_all(fd, text, size, &len) : -ENOMEM;
 	if (r < 0) {
 		free(text);
 		return r;

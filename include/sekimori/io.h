@@ -26,6 +26,9 @@ enum skm_file_fault {
  * folders above it are not checked. */
 SKM_NODISCARD int skm_file_read_trusted(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len);
 
+/* Reads until buf is full or the file ends, whatever read(2) does in pieces. 0 or -errno. */
+SKM_NODISCARD int skm_fd_read_all(int fd, void *buf, size_t size, size_t *ret_len);
+
 /* Writes all of it, whatever write(2) does in pieces. 0 or -errno. */
 SKM_NODISCARD int skm_fd_write_all(int fd, const void *data, size_t len);
 

@@ -177,8 +177,7 @@ Test(io, write_all_goes_on_after_a_short_write, .timeout = 60)
 	cr_assert(kill(child, SIGUSR1) == 0);
 	static char back[2 * sizeof(data)];
 	size_t len = 0;
-	for (ssize_t n; (n = read(fds[0], back + len, sizeof(back) - len)) > 0;)
-		len += (size_t)n;
+	cr_assert(skm_fd_read_all(fds[0], back, sizeof(back), &len) == 0);
 	close(fds[0]);
 	int status = 0;
 	cr_assert(waitpid(child, &status, 0) == child && status == 0);
@@ -191,6 +190,9 @@ Test(io, write_all_hands_up_the_error)
 	cr_assert(skm_fd_write_all(fd, "x", 1) == -ENOSPC);
 	cr_assert(skm_fd_write_all(-1, "x", 1) == -EBADF);
 	cr_assert(skm_fd_write_all(-1, "", 0) == 0);
+	char back[1];
+	size_t len = 7;
+	cr_assert(skm_fd_read_all(-1, back, sizeof(back), &len) == -EBADF && len == 7);
 }
 
 Test(utf8, sequences)
