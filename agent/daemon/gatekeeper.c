@@ -125,6 +125,8 @@ static void deny_builtin(struct skm_entry *entry, const char *rule, const char *
 static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, enum skm_job_kind kind)
 {
 	static struct skm_job job; /* 4 KB; the agent is single-threaded */
+	if (entry->is_opening)
+		return; /* on_applied compares with what is decided by then */
 	memset(&job, 0, sizeof(job));
 	job.id = ++gatekeeper->last_job_id;
 	job.kind = kind;
@@ -133,6 +135,7 @@ static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, e
 		job.device = entry->device;
 		plan_of(entry, &job.decision);
 	} else {
+		job.may_open = !entry->is_described;
 		entry->is_dirty = false;
 	}
 	int r = skm_worker_pool_submit(gatekeeper->pool, &job, entry->folder);
@@ -148,10 +151,12 @@ static void settle(
 	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_open, const char *detail)
 {
 	struct skm_decision plan;
+	is_open = is_open || entry->is_opening;
 	plan_of(entry, &plan);
 	if (!entry->is_system_disk && plan.verdict != SKM_VERDICT_DENY &&
 		!skm_decision_opens_export(&plan, &entry->device)) {
-		/* Somebody waits for a keyboard: while the worker opens it, we write down that it may. */
+		/* Somebody waits for a keyboard: while the worker opens it (it may be about it already), we
+		 * write down that it may. */
 		entry->state = SKM_DEVICE_STATE_NEW;
 		submit(gatekeeper, entry, SKM_JOB_APPLY);
 		skm_worker_pool_dispatch(gatekeeper->pool);
@@ -211,10 +216,22 @@ static void judge_again(struct skm_gatekeeper *gatekeeper, struct skm_entry *ent
 		settle(gatekeeper, entry, before.verdict != SKM_VERDICT_DENY || was_observed, why);
 }
 
+/* In a worker, with the rules as they were when it was forked: only what is for work and wholly allowed. It
+ * does not know the other devices, so it judges as if one of them showed the same serial. */
+static bool may_open_at_once(void *user, const struct skm_device *device, struct skm_decision *ret_decision)
+{
+	const struct skm_gatekeeper *gatekeeper = user;
+	const struct skm_judge_context context = {
+		.serial_is_duplicate = true, .is_initramfs = gatekeeper->rules.is_initramfs};
+	skm_policy_judge(gatekeeper->rules.policy, device, &context, ret_decision);
+	return ret_decision->verdict == SKM_VERDICT_ALLOW && !skm_decision_opens_export(ret_decision, device);
+}
+
 void skm_gatekeeper_set_rules(struct skm_gatekeeper *gatekeeper, const struct skm_gatekeeper_rules *rules)
 {
 	bool is_first = !gatekeeper->rules.policy;
 	gatekeeper->rules = *rules;
+	skm_worker_pool_renew(gatekeeper->pool, may_open_at_once, gatekeeper);
 	if (is_first)
 		return;
 	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
@@ -333,9 +350,14 @@ static void on_failure(
 static void on_applied(
 	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
+	struct skm_decision plan;
 	switch (result->code) {
 	case 0:
-		on_success(gatekeeper, entry);
+		plan_of(entry, &plan);
+		if (entry->is_system_disk || skm_enforcer_is_satisfied(&entry->device, &plan, &result->live))
+			on_success(gatekeeper, entry);
+		else
+			submit(gatekeeper, entry, SKM_JOB_APPLY); /* the rules changed while it was opened */
 		entry->configuration = result->live.configuration;
 		break;
 	case SKM_ENFORCER_MISMATCH:
@@ -362,7 +384,9 @@ void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_j
 	struct skm_entry *entry = skm_registry_find_job(&gatekeeper->registry, result->id);
 	if (!entry)
 		return; /* unplugged meanwhile */
-	entry->job_id = 0;
+	entry->is_opening = result->goes_on;
+	if (!entry->is_opening)
+		entry->job_id = 0;
 	if (result->code == SKM_ENFORCER_GONE) {
 		/* The removal is on its way, or was lost and a scan will find out; an interface that vanished
 		 * under us is worth another look. */

@@ -10,8 +10,11 @@
  *                     FAILED (closed) ──────────┴─ retry ─► inspect         └ record, apply again
  *
  * Order of record and deed: a refusal is enforced first and then recorded. A permission for work (keyboard,
- * mouse, hub, smart-card reader) does not wait for the disk. A permission for anything that can carry data
- * out is given only after its record is on disk; when it cannot be stored, the device stays closed
+ * mouse, hub, smart-card reader) does not wait for the disk, and not for us either: the worker that looks at
+ * such a device judges it with its own copy of the rules and opens it in the same job. We judge for ourselves
+ * what it tells, record that, and have closed again what we would not have opened. A permission for anything
+ * that can carry data out is given only after its record is on disk; when it cannot be stored, the device
+ * stays closed
  * ("builtin:no-record-no-permit") and is judged again when the log works. */
 #ifndef SEKIMORI_GATEKEEPER_H
 #define SEKIMORI_GATEKEEPER_H

@@ -13,8 +13,9 @@ struct skm_entry {
 	char port[SKM_USB_PORT_BYTES];
 	int folder; /* O_PATH descriptor of the sysfs folder: dead as soon as the device is */
 	enum skm_device_state state;
-	uint64_t job_id;   /* 0 = no job under way */
-	bool is_dirty;	   /* something was said about it since the last look */
+	uint64_t job_id; /* 0 = no job under way */
+	bool is_opening; /* the worker that looked at it opens it now; nothing else is done to it meanwhile */
+	bool is_dirty;	 /* something was said about it since the last look */
 	bool is_described; /* device and decision hold something */
 	bool at_start;
 	bool is_system_disk;   /* left as it was found */

@@ -30,6 +30,7 @@ struct worker {
 	struct skm_source *source;
 	struct skm_worker_pool *pool;
 	bool is_busy;
+	bool is_outdated; /* forked before the last renewal: leaves when its job is done */
 	uint64_t job_id;
 	enum skm_job_kind job_kind;
 	uint64_t due_ms; /* busy: the deadline; idle: the dismissal */
@@ -43,6 +44,8 @@ struct skm_worker_pool {
 	uint32_t deadline_ms;
 	skm_job_done_fn on_done;
 	void *user;
+	skm_job_judge_fn judge;
+	void *judge_user;
 	struct skm_source *timer;
 	struct worker workers[SKM_WORKERS_MAX];
 	struct queued_job *queue_head, *queue_tail;
@@ -78,19 +81,37 @@ static ssize_t receive_job(int socket, struct skm_job *job, int *ret_device)
 	return n;
 }
 
-static void run_job(const struct skm_device_ops *ops, const struct skm_job *job, int device,
-	struct skm_job_result *result)
+static bool send_result(int socket, const struct skm_job_result *result)
 {
-	memset(result, 0, sizeof(*result));
-	result->id = job->id;
-	result->kind = job->kind;
-	if (job->kind == SKM_JOB_INSPECT)
-		result->code = skm_enforcer_inspect(ops, device, job->port, &result->device, &result->live);
-	else
-		result->code = skm_enforcer_apply(ops, device, &job->device, &job->decision, &result->live);
+	return send(socket, result, sizeof(*result), MSG_NOSIGNAL) == (ssize_t)sizeof(*result);
 }
 
-static _Noreturn void worker_main(const struct skm_device_ops *ops, int socket)
+/* False when nobody listens any more. */
+static bool run_job(const struct skm_worker_pool *pool, struct skm_job *job, int device, int socket)
+{
+	static struct skm_job_result result;
+	memset(&result, 0, sizeof(result));
+	result.id = job->id;
+	result.kind = job->kind;
+	if (job->kind == SKM_JOB_INSPECT) {
+		result.code =
+			skm_enforcer_inspect(&pool->ops, device, job->port, &result.device, &result.live);
+		result.goes_on = result.code == 0 && job->may_open && pool->judge &&
+				 !result.live.is_authorized && !result.live.controller_is_open &&
+				 pool->judge(pool->judge_user, &result.device, &job->decision);
+		/* Told before it is done: the record is written meanwhile. */
+		bool is_heard = send_result(socket, &result);
+		if (!is_heard || !result.goes_on)
+			return is_heard;
+		job->device = result.device;
+		result.kind = SKM_JOB_APPLY;
+		result.goes_on = false;
+	}
+	result.code = skm_enforcer_apply(&pool->ops, device, &job->device, &job->decision, &result.live);
+	return send_result(socket, &result);
+}
+
+static _Noreturn void worker_main(const struct skm_worker_pool *pool, int socket)
 {
 	sigset_t none;
 	(void)sigemptyset(&none);
@@ -99,13 +120,11 @@ static _Noreturn void worker_main(const struct skm_device_ops *ops, int socket)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_NAME, "sekimorid-usb");
 	static struct skm_job job;
-	static struct skm_job_result result;
 	int device = -1;
-	while (receive_job(socket, &job, &device) > 0) {
-		run_job(ops, &job, device, &result);
+	bool is_heard = true;
+	while (is_heard && receive_job(socket, &job, &device) > 0) {
+		is_heard = run_job(pool, &job, device, socket);
 		skm_fd_close(&device);
-		if (send(socket, &result, sizeof(result), MSG_NOSIGNAL) != (ssize_t)sizeof(result))
-			break;
 	}
 	_exit(0);
 }
@@ -119,7 +138,7 @@ static _Noreturn void become_worker(const struct skm_worker_pool *pool, pid_t pa
 	if (dup2(socket, STDERR_FILENO + 1) < 0)
 		_exit(1);
 	(void)close_range(STDERR_FILENO + 2, ~0U, 0);
-	worker_main(&pool->ops, STDERR_FILENO + 1);
+	worker_main(pool, STDERR_FILENO + 1);
 }
 
 /* ---- inside the agent
@@ -167,8 +186,16 @@ static void rest(struct worker *worker)
 
 static void finish_job(struct worker *worker, const struct skm_job_result *result)
 {
-	rest(worker);
-	worker->pool->on_done(worker->pool->user, result);
+	struct skm_worker_pool *pool = worker->pool;
+	if (result->goes_on) {
+		worker->job_kind = SKM_JOB_APPLY;
+		worker->due_ms = now_ms() + pool->deadline_ms;
+	} else if (worker->is_outdated) {
+		dismiss(worker);
+	} else {
+		rest(worker);
+	}
+	pool->on_done(pool->user, result);
 }
 
 static void fail_job(struct worker *worker, int code)
@@ -253,9 +280,9 @@ static struct worker *find_worker(struct skm_worker_pool *pool)
 	struct worker *absent = NULL;
 	for (size_t i = 0; i < SKM_WORKERS_MAX; i++) {
 		struct worker *worker = &pool->workers[i];
-		if (!worker->pid)
+		if (!worker->pid && !absent)
 			absent = worker;
-		else if (!worker->is_busy)
+		else if (worker->pid && !worker->is_busy)
 			return worker;
 	}
 	if (absent && start_worker(pool, absent) < 0)
@@ -278,6 +305,13 @@ static void free_job(struct queued_job *queued)
 	free(queued);
 }
 
+/* The first is forked when nobody waits for it. If no process can be had, the first job asks again. */
+static void keep_first(struct skm_worker_pool *pool)
+{
+	if (!pool->workers[0].pid && start_worker(pool, &pool->workers[0]) == 0)
+		rest(&pool->workers[0]);
+}
+
 void skm_worker_pool_dispatch(struct skm_worker_pool *pool)
 {
 	while (pool->queue_head) {
@@ -294,6 +328,7 @@ void skm_worker_pool_dispatch(struct skm_worker_pool *pool)
 		if (r < 0)
 			fail_job(worker, r);
 	}
+	keep_first(pool);
 	arm_timer(pool);
 }
 
@@ -331,9 +366,6 @@ int skm_worker_pool_new(struct skm_loop *loop, const struct skm_device_ops *ops,
 		free(pool);
 		return r;
 	}
-	/* Forked while the heap is small. If it cannot be had now, the first job asks again. */
-	if (start_worker(pool, &pool->workers[0]) == 0)
-		rest(&pool->workers[0]);
 	*ret_pool = pool;
 	return 0;
 }
@@ -356,9 +388,21 @@ struct skm_worker_pool *skm_worker_pool_free(struct skm_worker_pool *pool)
 void skm_worker_pool_set_deadline(struct skm_worker_pool *pool, uint32_t deadline_ms)
 {
 	pool->deadline_ms = deadline_ms;
-	/* It keeps what it was forked with: after a reload that is a copy of the old policy. */
+	/* It keeps what it was forked with: after a reload that is the memory of the old policy. */
 	if (pool->workers[0].pid && !pool->workers[0].is_busy)
 		dismiss(&pool->workers[0]);
+}
+
+void skm_worker_pool_renew(struct skm_worker_pool *pool, skm_job_judge_fn judge, void *user)
+{
+	pool->judge = judge;
+	pool->judge_user = user;
+	for (size_t i = 0; i < SKM_WORKERS_MAX; i++) {
+		struct worker *worker = &pool->workers[i];
+		worker->is_outdated = worker->is_busy;
+		if (worker->pid && !worker->is_busy)
+			dismiss(worker);
+	}
 }
 
 int skm_worker_pool_submit(struct skm_worker_pool *pool, const struct skm_job *job, int device)
@@ -385,6 +429,14 @@ void skm_worker_pool_reap(struct skm_worker_pool *pool)
 	for (size_t i = 0; i < ABANDONED_MAX; i++)
 		if (pool->abandoned[i] && waitpid(pool->abandoned[i], NULL, WNOHANG) != 0)
 			pool->abandoned[i] = 0;
+}
+
+bool skm_worker_pool_is_busy(const struct skm_worker_pool *pool)
+{
+	bool is_busy = pool->queue_head != NULL;
+	for (size_t i = 0; i < SKM_WORKERS_MAX; i++)
+		is_busy |= pool->workers[i].pid && pool->workers[i].is_busy;
+	return is_busy;
 }
 
 unsigned skm_worker_pool_hung_count(const struct skm_worker_pool *pool)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fake_device.h"
 #include "worker.h"
@@ -37,13 +38,18 @@ static void close_fixture(struct fixture *fixture)
 	(void)skm_loop_free(fixture->loop);
 }
 
-static void submit(struct fixture *fixture, uint64_t id)
+static void submit_look(struct fixture *fixture, uint64_t id, bool may_open)
 {
 	static struct skm_job job;
-	job = (struct skm_job){.id = id, .kind = SKM_JOB_INSPECT, .port = "1-2"};
+	job = (struct skm_job){.id = id, .kind = SKM_JOB_INSPECT, .port = "1-2", .may_open = may_open};
 	int folder = open("/", O_PATH | O_CLOEXEC);
 	cr_assert_eq(skm_worker_pool_submit(fixture->pool, &job, folder), 0);
 	(void)close(folder);
+}
+
+static void submit(struct fixture *fixture, uint64_t id)
+{
+	submit_look(fixture, id, true);
 }
 
 static void wait_for(struct fixture *fixture, unsigned count)
@@ -125,5 +131,105 @@ Test(worker, a_dead_worker_is_a_failed_job)
 	wait_for(&fixture, 2);
 	cr_expect_eq(fixture.results[0].code, -EPIPE);
 	cr_expect_eq(fixture.results[1].code, -EPIPE);
+	close_fixture(&fixture);
+}
+
+static bool judge_all(void *user, const struct skm_device *device, struct skm_decision *ret_decision)
+{
+	const bool *may_open = user;
+	(void)device;
+	*ret_decision = (struct skm_decision){.verdict = SKM_VERDICT_ALLOW};
+	memset(ret_decision->interface_allowed, true, sizeof(ret_decision->interface_allowed));
+	return *may_open;
+}
+
+static void run_one(struct fixture *fixture, uint64_t id, unsigned results)
+{
+	fixture->done = 0;
+	submit(fixture, id);
+	skm_worker_pool_dispatch(fixture->pool);
+	wait_for(fixture, results);
+}
+
+Test(worker, what_may_be_opened_at_once_is_told_and_then_done)
+{
+	static struct fixture fixture;
+	bool may_open = true;
+	fake_device_init(&fixture.fake, "1-2", &fake_keyboard, 1);
+	open_fixture(&fixture, 30000);
+	run_one(&fixture, 1, 1);
+	cr_expect(!fixture.results[0].goes_on, "nobody said what it may open");
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	run_one(&fixture, 2, 2);
+	cr_expect_eq(fixture.results[0].kind, SKM_JOB_INSPECT);
+	cr_expect(fixture.results[0].goes_on && !fixture.results[0].live.is_authorized, "told first");
+	cr_expect_eq(fixture.results[1].kind, SKM_JOB_APPLY);
+	cr_expect_eq(fixture.results[1].id, 2);
+	cr_expect_eq(fixture.results[1].code, 0);
+	cr_expect(!fixture.results[1].goes_on && fixture.results[1].live.is_authorized);
+	close_fixture(&fixture);
+}
+
+Test(worker, judges_with_what_was_known_at_the_last_renewal)
+{
+	static struct fixture fixture;
+	bool may_open = false;
+	fake_device_init(&fixture.fake, "1-2", &fake_storage, 1);
+	open_fixture(&fixture, 30000);
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	skm_worker_pool_dispatch(fixture.pool); /* the first worker is forked here */
+	may_open = true;
+	run_one(&fixture, 1, 1);
+	cr_expect(!fixture.results[0].goes_on, "a worker cannot know better than when it was forked");
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	run_one(&fixture, 2, 2);
+	cr_expect(fixture.results[0].goes_on);
+	close_fixture(&fixture);
+}
+
+Test(worker, one_that_is_busy_at_a_renewal_gets_no_more_jobs)
+{
+	static struct fixture fixture;
+	bool may_open = true;
+	fake_device_init(&fixture.fake, "1-2", &fake_keyboard, 1);
+	open_fixture(&fixture, 30000);
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	submit_look(&fixture, 1, false);
+	skm_worker_pool_dispatch(fixture.pool);
+	may_open = false;
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	wait_for(&fixture, 1);
+	cr_expect(!fixture.results[0].goes_on, "it was not asked to");
+	run_one(&fixture, 2, 1);
+	cr_expect(!fixture.results[0].goes_on, "it still lives by the old rules");
+	close_fixture(&fixture);
+}
+
+static int hang(void *user, int device, const char *name, const char *value)
+{
+	(void)user;
+	(void)device;
+	(void)name;
+	(void)value;
+	while (pause() < 0) {
+	}
+	return 0;
+}
+
+Test(worker, one_that_hangs_while_it_opens_is_a_deed_that_hangs)
+{
+	static struct fixture fixture;
+	bool may_open = true;
+	fake_device_init(&fixture.fake, "1-2", &fake_keyboard, 1);
+	struct skm_device_ops ops = fake_device_ops(&fixture.fake);
+	ops.write = hang;
+	cr_assert_eq(skm_loop_new(&fixture.loop), 0);
+	cr_assert_eq(skm_worker_pool_new(fixture.loop, &ops, 300, on_done, &fixture, &fixture.pool), 0);
+	skm_worker_pool_renew(fixture.pool, judge_all, &may_open);
+	run_one(&fixture, 1, 2);
+	cr_expect(fixture.results[0].goes_on);
+	cr_expect_eq(fixture.results[1].kind, SKM_JOB_APPLY);
+	cr_expect_eq(fixture.results[1].code, -ETIMEDOUT);
+	cr_expect(!fixture.results[1].goes_on);
 	close_fixture(&fixture);
 }
