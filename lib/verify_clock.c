@@ -10,7 +10,7 @@
 #include "sekimori/clock.h"
 #include "verify_internal.h"
 
-#define JUMP_USEC INT64_C(2000000) /* as the agent's own CLOCK_JUMP */
+#define JUMP_USEC INT64_C(2000000) /* as in sekimorid's CLOCK_JUMP */
 #define SLEW_DIVISOR 1000	   /* adjtime slews by 500 ppm at most; a resume may add the RTC's error */
 
 /* Numbers in a record may be anything: no overflow. */

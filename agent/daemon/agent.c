@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
+#include <time.h>
 
 #include "agent_log.h"
 #include "agent_settings.h"
@@ -32,6 +32,9 @@
 #define LOOK_AGAIN_MS 50u    /* several events of one device are one look */
 #define RETRY_FIRST_MS 1000u /* after a deed that failed; doubled up to … */
 #define RETRY_MAX_MS 64000u
+/* Less may be the moment between the readings of two clocks on a busy machine. */
+#define SLEEP_LEAST_USEC ((int64_t)SKM_USEC_PER_SEC)
+#define CLOCK_JUMP_USEC (2 * (int64_t)SKM_USEC_PER_SEC)
 
 static const char *const role_groups[] = {"sekimori-auditor", "sekimori-helpdesk", "sekimori-approver",
 	"sekimori-admin", SKM_CONTROL_FORWARD_GROUP};
@@ -45,7 +48,7 @@ struct agent {
 	struct skm_forward_notice_gate notices;
 	struct skm_settings *settings;
 	bool is_audit_mode;
-	int64_t suspended_usec; /* boot time minus monotonic time: grows by each suspend */
+	struct skm_clock_marks clock_marks;
 
 	struct skm_loop *loop;
 	struct skm_agent_log *log; /* NULL in the early form */
@@ -277,43 +280,25 @@ static int on_watchdog(struct skm_source *source, uint32_t events, void *user)
 	return 0;
 }
 
-/* Signed: while nothing was ever suspended, the two readings differ by the moment between them, either way.
- */
-static int64_t suspended_usec(struct agent *agent)
-{
-	struct skm_timestamp now;
-	agent->clock.now(agent->clock.user, &now);
-	return (int64_t)now.boottime_usec - (int64_t)now.monotonic_usec;
-}
-
-static int arm_clock_changes(struct agent *agent)
-{
-	const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
-	return timerfd_settime(agent->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0
-		       ? -errno
-		       : 0;
-}
-
-/* The kernel cancels this timer when the wall clock is set, and a resume sets it. So waking up costs no
- * polling. */
 static int on_clock_change(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
 	(void)events;
 	struct agent *agent = user;
-	uint64_t expirations;
-	(void)!read(agent->clock_fd, &expirations, sizeof(expirations));
-	int64_t suspended = suspended_usec(agent);
-	/* more than a second: the two clocks are read one after the other, and a busy machine may pause in
-	 * between */
-	if (suspended > agent->suspended_usec + (int64_t)SKM_USEC_PER_SEC) {
+	struct skm_timestamp now;
+	int r = skm_clock_watch_renew(agent->clock_fd);
+	agent->clock.now(agent->clock.user, &now);
+	int64_t slept_usec = skm_clock_slept_usec(&agent->clock_marks, &now, SLEEP_LEAST_USEC);
+	int64_t moved_usec = skm_clock_moved_usec(&agent->clock_marks, &now, CLOCK_JUMP_USEC);
+	if (slept_usec)
 		record_fact(agent, SKM_EVENT_RESUMED, SKM_OUTCOME_LOGGED, "suspend",
-			"slept for %" PRId64 " s",
-			(suspended - agent->suspended_usec) / (int64_t)SKM_USEC_PER_SEC);
-	}
-	agent->suspended_usec = suspended;
+			"slept for %" PRId64 " s", slept_usec / (int64_t)SKM_USEC_PER_SEC);
+	if (moved_usec)
+		record_fact(agent, SKM_EVENT_CLOCK_JUMP, SKM_OUTCOME_LOGGED, "wall clock",
+			"moved by %+" PRId64 " s against the time since boot",
+			moved_usec / (int64_t)SKM_USEC_PER_SEC);
 	reconcile(agent); /* also after a sleep too short to be told from nothing; a clock is seldom set */
-	return arm_clock_changes(agent);
+	return r;
 }
 
 static int on_signal(struct skm_source *source, uint32_t events, void *user)
@@ -439,13 +424,10 @@ static int open_timers(struct agent *agent)
 	if (watchdog_ms)
 		skm_timer_arm(agent->watchdog, watchdog_ms, watchdog_ms);
 	arm_reconcile(agent);
-	agent->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (agent->clock_fd < 0)
-		return -errno;
-	agent->suspended_usec = suspended_usec(agent);
-	r = arm_clock_changes(agent);
+	r = skm_clock_watch_open(&agent->clock_fd);
 	if (r < 0)
 		return r;
+	skm_clock_mark(&agent->clock_marks, &agent->started);
 	return skm_loop_add_fd(
 		agent->loop, agent->clock_fd, EPOLLIN, on_clock_change, agent, &agent->clock_changes);
 }

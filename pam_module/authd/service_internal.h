@@ -20,7 +20,7 @@ struct skm_service {
 		previous_key; /* the second only while records are brought under the first (rekey.h) */
 	bool has_previous_key;
 	struct skm_file_identity config_file, key_file;
-	int64_t clock_offset_usec; /* wall clock minus boot clock */
+	struct skm_clock_marks clock_marks;
 	bool is_ending, log_was_failing;
 
 	struct skm_loop *loop;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
+#include <time.h>
 
 #include "sekimori/log.h"
 #include "service_internal.h"
@@ -157,60 +157,40 @@ void skm_service_configure_stream(struct skm_service *service, const struct skm_
 
 /* ---- the clock ---- */
 
-static int64_t clock_offset_usec(const struct skm_service *service)
+void skm_service_begin_clock(struct skm_service *service)
 {
 	struct skm_timestamp now;
 	service->options->clock.now(service->options->clock.user, &now);
-	return now.realtime_usec - (int64_t)now.boottime_usec;
-}
-
-void skm_service_begin_clock(struct skm_service *service)
-{
-	service->clock_offset_usec = clock_offset_usec(service);
+	skm_clock_mark(&service->clock_marks, &now);
 }
 
 /* A change of the clock explains codes that are refused, and may be somebody's try to bring an old one back.
- * The comparison stays with the first offset until it was recorded, so that many small steps are one great
- * one. */
+ */
 void skm_service_check_clock(struct skm_service *service)
 {
-	int64_t offset_usec = clock_offset_usec(service);
-	int64_t moved_usec = offset_usec - service->clock_offset_usec;
-	if (moved_usec <= CLOCK_JUMP_USEC && moved_usec >= -CLOCK_JUMP_USEC)
+	struct skm_timestamp now;
+	service->options->clock.now(service->options->clock.user, &now);
+	int64_t moved_usec = skm_clock_moved_usec(&service->clock_marks, &now, CLOCK_JUMP_USEC);
+	if (!moved_usec)
 		return;
-	service->clock_offset_usec = offset_usec;
 	skm_service_record_fact(service, SKM_EVENT_CLOCK_JUMP, SKM_OUTCOME_LOGGED, "wall clock",
 		"moved by %+" PRId64 " s against the time since boot",
 		moved_usec / (int64_t)SKM_USEC_PER_SEC);
 }
 
-static int arm_clock_changes(const struct skm_service *service)
-{
-	const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
-	return timerfd_settime(service->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) <
-			       0
-		       ? -errno
-		       : 0;
-}
-
-/* The kernel cancels this timer when the wall clock is set. */
 static int on_clock_change(struct skm_source *source, uint32_t events, void *user)
 {
 	(void)source;
 	(void)events;
 	struct skm_service *service = user;
-	uint64_t expirations;
-	(void)!read(service->clock_fd, &expirations, sizeof(expirations));
+	int r = skm_clock_watch_renew(service->clock_fd);
 	skm_service_check_clock(service);
-	return arm_clock_changes(service);
+	return r;
 }
 
 int skm_service_open_clock(struct skm_service *service)
 {
-	service->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (service->clock_fd < 0)
-		return -errno;
-	int r = arm_clock_changes(service);
+	int r = skm_clock_watch_open(&service->clock_fd);
 	return r < 0 ? r
 		     : skm_loop_add_fd(service->loop, service->clock_fd, EPOLLIN, on_clock_change, service,
 			       &service->clock_changes);

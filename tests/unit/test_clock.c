@@ -2,7 +2,9 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sekimori/clock.h"
 #include "sekimori/result.h"
@@ -73,4 +75,48 @@ Test(clock, reads_the_boot_id)
 	cr_assert_eq(skm_boot_id_read(second), 0);
 	cr_expect_str_eq(first, second);
 	cr_expect_eq(strspn(first, "0123456789abcdef"), SKM_BOOT_ID_BYTES - 1);
+}
+
+static struct skm_timestamp at(int64_t real_sec, uint64_t boot_sec, uint64_t awake_sec)
+{
+	return (struct skm_timestamp){.realtime_usec = real_sec * (int64_t)SKM_USEC_PER_SEC,
+		.boottime_usec = boot_sec * SKM_USEC_PER_SEC,
+		.monotonic_usec = awake_sec * SKM_USEC_PER_SEC};
+}
+
+Test(clock, tells_setting_from_sleeping)
+{
+	const int64_t least = 2 * (int64_t)SKM_USEC_PER_SEC;
+	struct skm_clock_marks marks;
+	struct skm_timestamp now = at(1000, 50, 50);
+	skm_clock_mark(&marks, &now);
+	now = at(1100, 150, 150);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "time went by");
+	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 0);
+	now = at(1800, 850, 250);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "asleep, and the clock went on");
+	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 600000000);
+	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 0, "told once");
+	now = at(1800 - 3600, 850, 250);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), -3600000000LL);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "told once");
+	now = at(1800 - 3599, 850, 250);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "a small step");
+	now = at(1800 - 3597, 850, 250);
+	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 3000000, "small steps add up");
+}
+
+/* After 2038, too: a date that has come would ring for ever. */
+Test(clock, the_watch_never_rings_by_itself)
+{
+	int fd = -1;
+	struct itimerspec left;
+	const time_t century = (time_t)100 * 365 * 86400;
+	cr_assert_eq(skm_clock_watch_open(&fd), 0);
+	cr_assert_eq(timerfd_gettime(fd, &left), 0);
+	cr_expect_gt(left.it_value.tv_sec, century, "rings in %lld s", (long long)left.it_value.tv_sec);
+	cr_assert_eq(skm_clock_watch_renew(fd), 0);
+	cr_assert_eq(timerfd_gettime(fd, &left), 0);
+	cr_expect_gt(left.it_value.tv_sec, century, "rings in %lld s", (long long)left.it_value.tv_sec);
+	(void)close(fd);
 }

@@ -82,6 +82,8 @@ def test_mode_audit_is_loud_and_ends(t: Terminal) -> None:
         code, out, _ = t.run("sekimori --lang en status")
         assert code == 1 and "AUDIT" in out.upper().splitlines()[0], (code, out)
         t.vm.set_clock(float(t.check("date +%s")) + 3 * 86400)
+        # three days, and what the asking took: not a second less than 259,199
+        t.wait_record(event="CLOCK_JUMP", where=lambda r: "moved by +259" in r["detail"])
         t.wait_record(event="EXPORT_DENIED", serial="WATCHED", deadline=120.0)
         wait_for(lambda: t.state()["block"] == [], "the disk to be gone")
 
