@@ -26,7 +26,7 @@ path_of() {
 
 for document in docs/threat-model.md docs/threat-model.ja.md; do
     # shellcheck disable=SC2016 # the backquotes of the document
-    grep -oE '`((vm|unit|seam|net|meta)/[a-z_]+\.[a-z]+|fuzz_[a-z_]+|[0-9]+-[a-z]+\.rules|sekimori-[a-z]+\.service)`' "$document" |
+    grep -oE '`((vm|unit|seam|net|meta|pam)/[a-z_]+\.[a-z]+|fuzz_[a-z_]+|[0-9]+-[a-z]+\.rules|sekimori-[a-z]+\.service)`' "$document" |
         tr -d '`' | sort -u >"$folder/${document##*/}"
     while read -r name; do
         [ -e "$(path_of "$name")" ] || fail "$document names $name, and there is no $(path_of "$name")"

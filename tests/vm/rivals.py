@@ -16,12 +16,14 @@ printf 'auth required pam_permit.so\n' > /etc/pam.d/race-permit
 """
 
 
-def reset(t: Terminal, kind: str = "totp", rate_limit: bool = True) -> None:
-    """Both as nobody has used them yet, with SECRET and a clock or a counter (hotp, from 0)."""
+def reset(t: Terminal, kind: str = "totp", rate_limit: bool = True, emergency: str = "") -> None:
+    """Both as nobody has used them yet, with SECRET and a clock or a counter (hotp, from 0). `emergency`: eight digits which
+    google-authenticator takes once instead of a code."""
     lines = [base64.b32encode(SECRET).decode()]
     if rate_limit:
         lines.append('" RATE_LIMIT 3 30')
     lines += ['" DISALLOW_REUSE', '" TOTP_AUTH'] if kind == "totp" else ['" HOTP_COUNTER 1', '" WINDOW_SIZE 5']
+    lines += [emergency] if emergency else []
     t.vm.put_file("".join(f"{line}\n" for line in lines).encode(), "/var/lib/race-ga", 0o400)
     token = "HOTP/T30" if kind == "totp" else "HOTP"
     t.vm.put_file(f"{token} taro - {SECRET.hex()}\n".encode(), "/var/lib/race-oath", 0o600)

@@ -10,7 +10,7 @@ import rivals
 from login import race, taros_phone, taros_recovery
 from terminal import Setup, Terminal
 
-RUNS = 2                            # for each number of sessions; the benchmark makes 100
+RUNS = 2                            # for each number of sessions; tests/pam/test_race.py makes 100
 STARVED_MAX = 2                     # runs in which the host was too slow for anybody to get in
 FREE_TRIES = 5
 SETUP = Setup("race", prepare=login.ENROLLED + rivals.SERVICES)
