@@ -347,6 +347,12 @@ void skm_json_uint(struct skm_json *json, const char *key, uint64_t value)
 	push(json, begin, (size_t)(text + sizeof(text) - begin));
 }
 
+void skm_json_literal_(struct skm_json *json, const char *members, size_t len)
+{
+	begin_value(json, NULL);
+	push(json, members, len);
+}
+
 void skm_json_bool(struct skm_json *json, const char *key, bool value)
 {
 	begin_value(json, key);
