@@ -189,25 +189,29 @@ static void begin_escaped_key(struct skm_json *json, const char *key, size_t len
 	push(json, "\":", 2);
 }
 
-/* `,"key":`, all of it at once where it can be. */
-static void begin_value(struct skm_json *json, const char *key)
+/* All of `,"key":` at once. */
+static void push_plain_key(struct skm_json *json, const char *key, size_t len)
 {
 	size_t comma = json->needs_comma ? 1 : 0;
+	char *at = reserve(json, comma + len + 3);
+	if (!at)
+		return;
+	at[0] = ',';
+	at[comma] = '"';
+	memcpy(at + comma + 1, key, len);
+	at[comma + 1 + len] = '"';
+	at[comma + 2 + len] = ':';
+}
+
+static void begin_value(struct skm_json *json, const char *key)
+{
 	size_t len = key ? strlen(key) : 0;
-	if (!key) {
-		push(json, ",", comma);
-	} else if (!is_plain(key, len)) {
+	if (!key)
+		push(json, ",", json->needs_comma ? 1 : 0);
+	else if (is_plain(key, len))
+		push_plain_key(json, key, len);
+	else
 		begin_escaped_key(json, key, len);
-	} else {
-		char *at = reserve(json, comma + len + 3);
-		if (at) {
-			at[0] = ',';
-			at[comma] = '"';
-			memcpy(at + comma + 1, key, len);
-			at[comma + 1 + len] = '"';
-			at[comma + 2 + len] = ':';
-		}
-	}
 	json->needs_comma = true;
 }
 
