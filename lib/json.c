@@ -80,15 +80,36 @@ static size_t escape_one(
 }
 
 #define EIGHT sizeof(uint64_t)
+#define FOUR sizeof(uint32_t)
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+static uint64_t load_eight(const char *text)
+{
+	uint64_t bytes;
+	memcpy(&bytes, text, sizeof(bytes));
+	return bytes;
+}
+
+/* As eight: some of them twice, or a plain one where there is none. */
+static uint64_t load_fewer(const char *text, size_t len)
+{
+	if (len >= FOUR) {
+		uint32_t first, last;
+		memcpy(&first, text, FOUR);
+		memcpy(&last, text + len - FOUR, FOUR);
+		return (uint64_t)first << 32 | last;
+	}
+	if (len == 0)
+		return EACH_BYTE('a');
+	return (EACH_BYTE('a') & ~UINT64_C(0xffffff)) | (uint64_t)(unsigned char)text[0] << 16 |
+	       (uint64_t)(unsigned char)text[len / 2] << 8 | (unsigned char)text[len - 1];
+}
 
 /* Is there a byte among these eight that is not plain (see plain_len)? Each line below sets a byte's highest
  * bit for one kind of them: a borrow can only come from a byte that has set its own, so it changes nothing.
  */
-static bool has_special(const char *eight)
+static bool has_special(uint64_t bytes)
 {
-	uint64_t bytes;
-	memcpy(&bytes, eight, sizeof(bytes));
 	uint64_t beyond_ascii = bytes;
 	uint64_t control = bytes - EACH_BYTE(0x20);
 	uint64_t delete = bytes + EACH_BYTE(0x01);
@@ -97,16 +118,24 @@ static bool has_special(const char *eight)
 	return ((beyond_ascii | control | delete | quote | backslash) & EACH_BYTE(0x80)) != 0;
 }
 
-/* How many characters at the beginning are written as they are: nearly all of most texts, so they are looked
- * at eight at a time, and go at once. */
+/* Is all of it written as it is? So are nearly all texts of a record, and most are a word: this is asked of
+ * each first. */
+static bool is_plain(const char *text, size_t len)
+{
+	if (len < EIGHT)
+		return !has_special(load_fewer(text, len));
+	for (size_t i = 0; i < len - EIGHT; i += EIGHT)
+		if (has_special(load_eight(text + i)))
+			return false;
+	return !has_special(load_eight(text + len - EIGHT)); /* with bytes before it, once more */
+}
+
+/* How many characters at the beginning are written as they are. */
 static size_t plain_len(const char *text, size_t len)
 {
 	size_t i = 0;
-	while (len - i >= EIGHT && !has_special(text + i))
+	while (len - i >= EIGHT && !has_special(load_eight(text + i)))
 		i += EIGHT;
-	/* The rest once more with bytes before it. */
-	if (len - i < EIGHT && len >= EIGHT && !has_special(text + len - EIGHT))
-		return len;
 	while (i < len && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
 		i++;
 	return i;
@@ -151,34 +180,50 @@ static void push_escaped(struct skm_json *json, const char *value, size_t len, s
 	}
 }
 
-/* "text", which needs no escaping, as most do not, and a colon behind a key. */
-static void push_quoted(struct skm_json *json, const char *text, size_t len, bool is_key)
+static void begin_escaped_key(struct skm_json *json, const char *key, size_t len)
 {
-	char *at = reserve(json, len + (is_key ? 3 : 2));
+	if (json->needs_comma)
+		push(json, ",", 1);
+	push(json, "\"", 1);
+	push_escaped(json, key, len, SIZE_MAX);
+	push(json, "\":", 2);
+}
+
+/* All of `,"key":` at once. */
+static void push_plain_key(struct skm_json *json, const char *key, size_t len)
+{
+	size_t comma = json->needs_comma ? 1 : 0;
+	char *at = reserve(json, comma + len + 3);
 	if (!at)
 		return;
-	*at++ = '"';
-	memcpy(at, text, len);
-	at[len] = '"';
-	if (is_key)
-		at[len + 1] = ':';
+	at[0] = ',';
+	at[comma] = '"';
+	memcpy(at + comma + 1, key, len);
+	at[comma + 1 + len] = '"';
+	at[comma + 2 + len] = ':';
 }
 
 static void begin_value(struct skm_json *json, const char *key)
 {
-	if (json->needs_comma)
-		push(json, ",", 1);
-	json->needs_comma = true;
+	size_t len = key ? strlen(key) : 0;
 	if (!key)
+		push(json, ",", json->needs_comma ? 1 : 0);
+	else if (is_plain(key, len))
+		push_plain_key(json, key, len);
+	else
+		begin_escaped_key(json, key, len);
+	json->needs_comma = true;
+}
+
+/* "text", which needs no escaping. */
+static void push_quoted(struct skm_json *json, const char *text, size_t len)
+{
+	char *at = reserve(json, len + 2);
+	if (!at)
 		return;
-	size_t len = strlen(key);
-	if (plain_len(key, len) == len) {
-		push_quoted(json, key, len, true);
-		return;
-	}
-	push(json, "\"", 1);
-	push_escaped(json, key, len, SIZE_MAX);
-	push(json, "\":", 2);
+	at[0] = '"';
+	memcpy(at + 1, text, len);
+	at[len + 1] = '"';
 }
 
 void skm_json_init(struct skm_json *json, char *buf, size_t size)
@@ -229,9 +274,9 @@ bool skm_json_string_limited(
 		return false;
 	}
 	size_t len = strlen(value);
-	if (len <= escaped_bytes_max && plain_len(value, len) == len) {
+	if (len <= escaped_bytes_max && is_plain(value, len)) {
 		begin_value(json, key);
-		push_quoted(json, value, len, false);
+		push_quoted(json, value, len);
 		return false;
 	}
 	bool is_cut = escaped_len(value, len) > escaped_bytes_max;
@@ -304,6 +349,12 @@ void skm_json_uint(struct skm_json *json, const char *key, uint64_t value)
 	const char *begin = format_digits(value, text);
 	begin_value(json, key);
 	push(json, begin, (size_t)(text + sizeof(text) - begin));
+}
+
+void skm_json_literal_(struct skm_json *json, const char *members, size_t len)
+{
+	begin_value(json, NULL);
+	push(json, members, len);
 }
 
 void skm_json_bool(struct skm_json *json, const char *key, bool value)

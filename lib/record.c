@@ -274,16 +274,10 @@ static void put_head(struct skm_json *json, const struct skm_record *record)
 static void put_metadata(struct skm_json *json, const struct skm_record *record)
 {
 	skm_json_object_begin(json, "metadata");
-	skm_json_string(json, "version", OCSF_VERSION);
-	skm_json_object_begin(json, "product");
-	skm_json_string(json, "name", "Sekimori");
-	skm_json_string(json, "vendor_name", "Sekimori");
-	skm_json_string(json, "version", SKM_VERSION);
-	skm_json_object_end(json);
-	skm_json_array_begin(json, "profiles");
-	skm_json_string(json, NULL, "security_control");
-	skm_json_string(json, NULL, "datetime");
-	skm_json_array_end(json);
+	skm_json_literal(json,
+		"\"version\":\"" OCSF_VERSION
+		"\",\"product\":{\"name\":\"Sekimori\",\"vendor_name\":\"Sekimori\","
+		"\"version\":\"" SKM_VERSION "\"},\"profiles\":[\"security_control\",\"datetime\"]");
 	put_count(json, "sequence", record->sequence);
 	skm_json_object_end(json);
 
@@ -338,6 +332,26 @@ static void put_codes(struct skm_json *json, const char *key, size_t each, const
 	skm_json_string(json, key, text);
 }
 
+static char *put_decimal(char *at, uint8_t value)
+{
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	return at;
+}
+
+/* "1:0". Not printf, which would be half of what an interface costs, and a device may have 256. */
+static void put_interface_id(struct skm_json *json, const struct skm_usb_interface *interface)
+{
+	char text[sizeof("255:255")];
+	char *at = put_decimal(text, interface->configuration);
+	*at++ = ':';
+	*put_decimal(at, interface->number) = '\0';
+	skm_json_string(json, "id", text);
+}
+
 static void put_interfaces(struct skm_json *json, const struct skm_record *record)
 {
 	const struct skm_device *device = &record->device;
@@ -349,8 +363,7 @@ static void put_interfaces(struct skm_json *json, const struct skm_record *recor
 	for (; i < count && json->len + INTERFACE_MAX + TAIL_MAX <= SKM_RECORD_LINE_MAX; i++) {
 		const struct skm_usb_interface *interface = &device->interfaces[i];
 		skm_json_object_begin(json, NULL);
-		skm_json_printf(
-			json, "id", "%u:%u", (unsigned)interface->configuration, (unsigned)interface->number);
+		put_interface_id(json, interface);
 		put_codes(json, "class", 1,
 			(const uint8_t[]){interface->class_code, interface->subclass, interface->protocol},
 			3);

@@ -2,7 +2,10 @@
 /* The queue before the disk, and the numbers. A record gets its number when its line is written, and keeps it
  * only if the line is stored: so there is never a gap, and what is written again after a failed fdatasync is
  * the same bytes under the same number (records are only ever added behind those that have been tried).
- * Waiting records are kept as structs, not as lines, since number and chain are part of the line. */
+ * Waiting records are kept as structs, not as lines, since number and chain are part of the line.
+ *
+ * Many lines are written in pieces, so that the disk is busy with the first while the processor is with the
+ * next, and one sync is enough for all. A thread for the disk was rejected: it would gain the last piece. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +17,8 @@
 
 #define CHECKPOINT_BYTES 2048u /* room for the last line of a segment; most are shorter */
 #define SPARE_MAX 512u	       /* 3 MB */
-#define GROUP_LINES 32 /* of the longest, in one write and one fdatasync; bounds the buffer to 256 kB */
+#define PIECE_LINES 16	       /* of the longest, in one write; bounds the buffer to 128 kB */
+#define GROUP_BYTES 1048576u   /* about as many in one fdatasync */
 
 struct pending {
 	struct pending *next;
@@ -33,6 +37,7 @@ struct skm_stream {
 	uint64_t lost_untold;
 	uint64_t waited; /* records that could not be stored at once since it began to fail */
 	bool is_failing;
+	bool is_large; /* the group that was tried last had several pieces */
 	bool has_queued_resumed;
 	struct skm_segment_finding finding; /* is_repaired: to be told */
 	struct skm_stream_chain *chain;	    /* NULL = without */
@@ -41,7 +46,7 @@ struct skm_stream {
 	struct skm_chain_verdict verdict;   /* is_broken: to be told */
 	skm_stream_stamp_fn stamp;
 	void *stamp_user;
-	uint32_t deletion_told; /* number of the segment */
+	uint32_t deletion_told;	     /* number of the segment */
 	skm_stream_stored_fn stored; /* NULL = nobody asks */
 	void *stored_user;
 };
@@ -234,9 +239,11 @@ void skm_stream_checkpoint(struct skm_stream *stream, const char *reason)
  * ---------------------------------------------------------------------------------------------------------
  */
 
+/* Lines that are stored together: what is written already, and the next piece. */
 struct group {
 	char *buf;
 	size_t size, len;
+	size_t written, limit;
 	uint64_t count;
 };
 
@@ -252,7 +259,7 @@ static size_t format_line(struct skm_stream *stream, const struct group *group, 
 static bool is_full(const struct skm_stream *stream, const struct group *group,
 	const struct skm_record *record, size_t line_len)
 {
-	uint64_t used = stream->segments.size + group->len;
+	uint64_t used = stream->segments.size + group->written + group->len;
 	uint64_t reserved = stream->chain ? CHECKPOINT_BYTES : 0;
 	return used > 0 && !record->has_checkpoint && used + line_len + reserved > stream->segment_bytes;
 }
@@ -267,14 +274,38 @@ static bool put_checkpoint(struct skm_stream *stream, struct pending **link, con
 	return checkpoint != NULL;
 }
 
-/* Formats as many as fit into the buffer and the segment. 0 or -errno. */
+static int write_piece(struct skm_stream *stream, struct group *group, bool is_last)
+{
+	int r = skm_segments_write(&stream->segments, group->buf, group->len, is_last);
+	if (r < 0)
+		return r;
+	group->written += group->len;
+	group->len = 0;
+	return 0;
+}
+
+#define GROUP_IS_LARGE 1
+/* For another line: 0, GROUP_IS_LARGE or -errno. */
+static int make_room(struct skm_stream *stream, struct group *group)
+{
+	if (group->size - group->len >= SKM_RECORD_LINE_MAX)
+		return 0;
+	if (group->written + group->len >= group->limit)
+		return GROUP_IS_LARGE;
+	return write_piece(stream, group, false);
+}
+
+/* Formats as many as fit into the group and the segment; writes all but the last piece. 0 or -errno. */
 static int make_group(struct skm_stream *stream, struct group *group)
 {
 	struct skm_stream_chain *chain = stream->chain;
 	struct pending **link = &stream->head;
 	if (chain)
 		skm_stream_chain_begin_group(chain);
-	for (; *link && group->size - group->len >= SKM_RECORD_LINE_MAX; link = &(*link)->next) {
+	for (; *link; link = &(*link)->next) {
+		int r = make_room(stream, group);
+		if (r != 0)
+			return r < 0 ? r : 0;
 		if (chain && !(*link)->record.has_checkpoint && skm_stream_chain_is_due(chain))
 			(void)put_checkpoint(stream, link, "count");
 		size_t line_len = format_line(stream, group, &(*link)->record);
@@ -282,10 +313,10 @@ static int make_group(struct skm_stream *stream, struct group *group)
 			if (chain && !skm_stream_chain_is_closed(chain) &&
 				put_checkpoint(stream, link, "segment")) {
 				line_len = format_line(stream, group, &(*link)->record);
-			} else if (group->len > 0) {
+			} else if (group->count > 0) {
 				break;
 			} else {
-				int r = skm_segments_next(&stream->segments);
+				r = skm_segments_next(&stream->segments);
 				if (r < 0)
 					return r;
 			}
@@ -308,10 +339,13 @@ static void tell_stored(const struct skm_stream *stream, uint64_t count)
 /* The order is: lines, sync, state of the chain. */
 static int store_group(struct skm_stream *stream, char *buf, size_t size)
 {
-	struct group group = {.buf = buf, .size = size};
+	struct group group = {.buf = buf, .size = size, .limit = stream->is_failing ? 0 : GROUP_BYTES};
 	int r = make_group(stream, &group);
+	stream->is_large = group.written > 0;
 	if (r == 0)
-		r = skm_segments_append(&stream->segments, buf, group.len);
+		r = write_piece(stream, &group, true);
+	if (r == 0)
+		r = skm_segments_sync(&stream->segments);
 	if (r < 0)
 		return r;
 	if (stream->chain)
@@ -326,13 +360,13 @@ static int store_all(struct skm_stream *stream)
 {
 	/* One record, or no memory for more: line by line. */
 	char one[SKM_RECORD_LINE_MAX];
-	size_t lines = stream->pending_count < GROUP_LINES ? (size_t)stream->pending_count : GROUP_LINES;
-	char *group = lines > 1 ? malloc(lines * SKM_RECORD_LINE_MAX) : NULL;
+	size_t lines = stream->pending_count < PIECE_LINES ? (size_t)stream->pending_count : PIECE_LINES;
+	char *piece = lines > 1 ? malloc(lines * SKM_RECORD_LINE_MAX) : NULL;
 	int r = 0;
 	while (r == 0 && stream->head)
 		r = store_group(
-			stream, group ? group : one, group ? lines * SKM_RECORD_LINE_MAX : sizeof(one));
-	free(group);
+			stream, piece ? piece : one, piece ? lines * SKM_RECORD_LINE_MAX : sizeof(one));
+	free(piece);
 	return r;
 }
 
@@ -408,6 +442,7 @@ static void begin_failing(struct skm_stream *stream)
 
 static int drain(struct skm_stream *stream)
 {
+	stream->is_large = false;
 	int r = open_all(stream);
 	if (r == 0)
 		r = store_all(stream);
@@ -419,11 +454,13 @@ static int drain(struct skm_stream *stream)
 	return r;
 }
 
-/* Once more if a segment had to be given up, since another one may do. */
+/* Once more if a segment had to be given up, since another one may do; and if it was much at once: a stream
+ * that fails stores little by little, and so all that a disk which is nearly full still takes. */
 static int drain_or_move(struct skm_stream *stream)
 {
 	int r = drain(stream);
-	if (r < 0 && stream->segments.fd < 0 && stream->segments.is_abandoned)
+	bool is_abandoned = stream->segments.fd < 0 && stream->segments.is_abandoned;
+	if (r < 0 && (is_abandoned || stream->is_large))
 		r = drain(stream);
 	return r;
 }

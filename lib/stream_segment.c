@@ -15,10 +15,16 @@
 #include "stream_segment.h"
 
 #define MODE 0640
+#define PAGE_BYTES 4096u
 
 static int system_openat(int dirfd, const char *name, int flags, mode_t mode)
 {
 	return openat(dirfd, name, flags | O_CLOEXEC, mode);
+}
+
+static int system_sync_file_range(int fd, off_t offset, off_t len, unsigned flags)
+{
+	return sync_file_range(fd, offset, len, flags);
 }
 
 const struct skm_stream_ops skm_stream_ops_system = {
@@ -27,6 +33,7 @@ const struct skm_stream_ops skm_stream_ops_system = {
 	.pread = pread,
 	.write = write,
 	.ftruncate = ftruncate,
+	.sync_file_range = system_sync_file_range,
 	.fdatasync = fdatasync,
 	.fsync = fsync,
 	.fchmod = fchmod,
@@ -234,6 +241,7 @@ static void use(struct skm_segments *segments, uint32_t number, int fd, const st
 		segments->previous = segments->current;
 	segments->current = (struct skm_segment_id){.number = number, .dev = st->st_dev, .ino = st->st_ino};
 	segments->size = (uint64_t)st->st_size;
+	segments->unsynced = 0;
 	segments->is_abandoned = false;
 	skm_fd_close(&segments->fd);
 	segments->fd = fd;
@@ -404,6 +412,7 @@ static void abandon(struct skm_segments *segments)
 	char name[SKM_SEGMENT_NAME_BYTES];
 	skm_segment_name(segments->current.number, name);
 	segments->is_abandoned = true;
+	segments->unsynced = 0;
 	if (segments->size == 0 && segments->ops->unlinkat(segments->folder_fd, name, 0) == 0)
 		segments->current = segments->previous;
 	skm_fd_close(&segments->fd);
@@ -412,34 +421,69 @@ static void abandon(struct skm_segments *segments)
 static void cut_back(struct skm_segments *segments)
 {
 	struct stat st;
+	segments->unsynced = 0;
 	if (segments->ops->fstat(segments->fd, &st) == 0 && (uint64_t)st.st_size == segments->size)
 		return;
 	if (segments->ops->ftruncate(segments->fd, (off_t)segments->size) < 0)
 		abandon(segments);
 }
 
-int skm_segments_append(struct skm_segments *segments, const void *data, size_t len)
+/* The disk said no, and nobody knows to what. */
+static int sync_failed(struct skm_segments *segments)
 {
 	char name[SKM_SEGMENT_NAME_BYTES];
 	skm_segment_name(segments->current.number, name);
+	int r = failed(segments, "sync", name);
+	/* Best effort: what is stored again elsewhere should not stand here too. */
+	(void)segments->ops->ftruncate(segments->fd, (off_t)segments->size);
+	abandon(segments);
+	return r;
+}
+
+/* Lets the disk begin with what will have to be there at the sync, while the next lines are made. Whole pages
+ * only: the last one is written to again.
+ *
+ * It hides nothing from fdatasync: with SYNC_FILE_RANGE_WRITE alone the kernel does not look at the file's
+ * error mark (errseq_t; only waiting takes it), so what goes wrong on the way is still reported there. What
+ * it returns itself is an error of handing pages over, of which some file systems leave no mark (ext4 without
+ * room for delayed blocks): it counts like one of fdatasync. Where the call is not to be had (sandbox, old
+ * kernel), nothing has happened. */
+static int begin_sync(struct skm_segments *segments, uint64_t from, uint64_t to)
+{
+	from -= from % PAGE_BYTES;
+	to -= to % PAGE_BYTES;
+	/* A length of 0 would mean: up to the end. */
+	if (from == to || segments->ops->sync_file_range(
+				  segments->fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE) == 0)
+		return 0;
+	return errno == ENOSYS || errno == EPERM || errno == EINVAL ? 0 : sync_failed(segments);
+}
+
+int skm_segments_write(struct skm_segments *segments, const void *data, size_t len, bool is_last)
+{
+	uint64_t from = segments->size + segments->unsynced;
 	ssize_t n;
 	do {
 		n = segments->ops->write(segments->fd, data, len);
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)len) {
+		char name[SKM_SEGMENT_NAME_BYTES];
+		skm_segment_name(segments->current.number, name);
 		if (n >= 0)
 			errno = ENOSPC; /* nothing else cuts a write to a file short */
 		int r = failed(segments, "write", name);
 		cut_back(segments);
 		return r;
 	}
-	if (segments->ops->fdatasync(segments->fd) < 0) {
-		int r = failed(segments, "sync", name);
-		/* Best effort: what is stored again elsewhere should not stand here too. */
-		(void)segments->ops->ftruncate(segments->fd, (off_t)segments->size);
-		abandon(segments);
-		return r;
-	}
-	segments->size += len;
+	segments->unsynced += len;
+	return is_last ? 0 : begin_sync(segments, from, from + len);
+}
+
+int skm_segments_sync(struct skm_segments *segments)
+{
+	if (segments->ops->fdatasync(segments->fd) < 0)
+		return sync_failed(segments);
+	segments->size += segments->unsynced;
+	segments->unsynced = 0;
 	return 0;
 }

@@ -20,6 +20,7 @@ struct skm_stream_ops {
 	ssize_t (*pread)(int fd, void *buf, size_t size, off_t offset);
 	ssize_t (*write)(int fd, const void *data, size_t len);
 	int (*ftruncate)(int fd, off_t len);
+	int (*sync_file_range)(int fd, off_t offset, off_t len, unsigned flags);
 	int (*fdatasync)(int fd);
 	int (*fsync)(int fd);
 	int (*fchmod)(int fd, mode_t mode);
@@ -71,6 +72,7 @@ struct skm_segments {
 	struct skm_segment_id current;	/* the segment in use, or last used */
 	struct skm_segment_id previous; /* the one before it */
 	uint64_t size;			/* bytes of `current` that are known to be stored */
+	uint64_t unsynced;		/* bytes behind them that are written only */
 	bool is_abandoned;		/* `current` must not be written again */
 	char error[256]; /* of the call that failed last: "cannot write 00000001.jsonl: No space left on
 			    device" */
@@ -97,9 +99,14 @@ void skm_segments_finish(struct skm_segments *segments);
 SKM_NODISCARD int skm_segments_open(struct skm_segments *segments, struct skm_segment_finding *ret_finding);
 /* Begins the next segment. On failure nothing is open. 0 or -errno. */
 SKM_NODISCARD int skm_segments_next(struct skm_segments *segments);
-/* One write, one fdatasync. 0 = stored. -errno = not stored: what was written of it is cut off again, or the
- * segment is abandoned: skm_segments_open then begins another one. */
-SKM_NODISCARD int skm_segments_append(struct skm_segments *segments, const void *data, size_t len);
+/* One write, behind what is there; is_last: skm_segments_sync follows, else the disk begins with it. -errno =
+ * nothing behind `size` is there any more, or the segment is abandoned: skm_segments_open then begins another
+ * one. */
+SKM_NODISCARD int skm_segments_write(
+	struct skm_segments *segments, const void *data, size_t len, bool is_last);
+/* One fdatasync. 0 = all that was written is stored. -errno = the segment is abandoned, and what was written
+ * since the last sync is cut off where that can be done. */
+SKM_NODISCARD int skm_segments_sync(struct skm_segments *segments);
 /* Closes the descriptors; what is known of the segment in use is kept. */
 void skm_segments_close(struct skm_segments *segments);
 void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES]);

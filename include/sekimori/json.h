@@ -38,6 +38,10 @@ void skm_json_printf(struct skm_json *json, const char *key, const char *format,
 	string, escaped; cut after 1,023 bytes before escaping, and then ends in U+2026 */
 void skm_json_int(struct skm_json *json, const char *key, int64_t value);
 void skm_json_uint(struct skm_json *json, const char *key, uint64_t value);
+/* Members that are the same in every text, as they are to stand there: only a string literal compiles, so
+ * that nobody's data goes this way. A comma before it is put in, none behind it. */
+#define skm_json_literal(json, members) skm_json_literal_((json), "" members, sizeof(members) - 1)
+void skm_json_literal_(struct skm_json *json, const char *members, size_t len);
 void skm_json_bool(struct skm_json *json, const char *key, bool value);
 void skm_json_null(struct skm_json *json, const char *key);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* An audit stream on disk: numbered segments of JSON lines in one folder, `00000001.jsonl` and so on, mode
- * 0640, group of the folder. Single writer. Records are queued, then stored together: one write, one
- * fdatasync. What cannot be stored waits in memory (bounded) and is stored, in order, as soon as it can be.
+ * 0640, group of the folder. Single writer. Records are queued, then stored together: one fdatasync for a
+ * megabyte of them, one write unless they are many. What cannot be stored waits in memory (bounded) and is
+ * stored, in order, as soon as it can be.
  *
  * With a chain (chain.h) each line continues from the one before, and the order on disk is line, fdatasync,
  * key slots. The stream itself puts in the checkpoints "start", "count" (so that one of 256 records is one)

@@ -96,6 +96,11 @@ static int try_sync(enum stream_call call, int fd)
 	return 0;
 }
 
+static int try_sync_file_range(int fd, off_t offset, off_t len, unsigned flags)
+{
+	return fails(STREAM_SYNC_FILE_RANGE) ? hit() : sync_file_range(fd, offset, len, flags);
+}
+
 static int try_fdatasync(int fd)
 {
 	return try_sync(STREAM_FDATASYNC, fd);
@@ -122,7 +127,7 @@ static int try_unlinkat(int dirfd, const char *name, int flags)
 }
 
 const struct skm_stream_ops stream_faulty = {try_openat, try_fstat, try_pread, try_write, try_ftruncate,
-	try_fdatasync, try_fsync, try_fchmod, try_fchown, try_unlinkat};
+	try_sync_file_range, try_fdatasync, try_fsync, try_fchmod, try_fchown, try_unlinkat};
 
 static int chain_open(const char *path, int flags, mode_t mode)
 {

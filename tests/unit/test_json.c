@@ -139,6 +139,18 @@ Test(json, replaces_what_is_not_utf8)
 	check_string("\xe9\"", "\"\xef\xbf\xbd\\\"\"");			 /* swallows no quote */
 }
 
+Test(json, takes_literals_as_they_are)
+{
+	struct skm_json json;
+	skm_json_init(&json, buf, sizeof(buf));
+	skm_json_object_begin(&json, NULL);
+	skm_json_literal(&json, "\"a\":1,\"b\":{}");
+	skm_json_literal(&json, "\"c\":[\"\"]");
+	skm_json_null(&json, "d");
+	skm_json_object_end(&json);
+	cr_expect_str_eq(buf, "{\"a\":1,\"b\":{},\"c\":[\"\"],\"d\":null}");
+}
+
 Test(json, escapes_keys_too)
 {
 	struct skm_json json;

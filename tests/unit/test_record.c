@@ -544,6 +544,23 @@ Test(record, shows_interfaces_until_the_line_is_full)
 
 /* 126 UTF-16 units, whatever they are: the serial number tells two devices apart, so it is the one that is
  * never cut. */
+Test(record, interfaces_have_their_numbers)
+{
+	struct skm_record record;
+	sample_record(SKM_EVENT_EXPORT_DENIED, &record);
+	record.device.interface_count = 1;
+	for (unsigned i = 0; i <= UINT8_MAX; i++) {
+		char expected[16];
+		record.device.interfaces[0].configuration = (uint8_t)(UINT8_MAX - i);
+		record.device.interfaces[0].number = (uint8_t)i;
+		snprintf(expected, sizeof(expected), "%u:%u", UINT8_MAX - i, i);
+		json_t *root = format(&record);
+		json_t *interface = json_array_get(find(root, "peripheral_device.interfaces"), 0);
+		cr_expect_str_eq(json_string_value(find(interface, "id")), expected);
+		json_decref(root);
+	}
+}
+
 Test(record, a_serial_number_is_never_cut)
 {
 	struct skm_record record;
