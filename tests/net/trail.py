@@ -150,7 +150,10 @@ class Trail(Scene):
         """Nothing is lost, double, changed or out of order; the number of those that came twice and were dropped."""
         lengths = {stream: sum(1 for _ in self.wanted(stream)) for stream in STREAMS}
         bytes_written = sum(os.path.getsize(path) for stream in STREAMS for path in self.terminal.segments(stream))
-        wait_for("all records", lambda: self.bytes_stored() >= bytes_written, LONG_SEC)
+        try:
+            wait_for("all records", lambda: self.bytes_stored() >= bytes_written, LONG_SEC)
+        except AssertionError as error:
+            raise AssertionError("%s: %d bytes stored, %d written" % (error, self.bytes_stored(), bytes_written)) from error
         self.shut_down()
         self.collector.stop()
         for stream, length in lengths.items():
@@ -161,6 +164,8 @@ class Trail(Scene):
             assert next(found, None) is None, "%s: more than was written" % stream
         assert self.bytes_stored() == bytes_written, "something else is among the records"
         assert self.collector.stored("aside") == []
+        # The store's words, which rsyslogd would not hand on.
+        assert not glob.glob(self.folder + "/sanitizer.*"), Collector.read(glob.glob(self.folder + "/sanitizer.*")[0])[:3000]
         rows = {row["stream"]: row for row in json.loads(self.collector.command("status", "--json").stdout)}
         for stream, length in lengths.items():
             row = rows[stream]
@@ -557,6 +562,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sekimori-net-") as folder:
         os.umask(0o022)
         os.chmod(folder, 0o755)  # PostgreSQL runs as somebody else
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            os.environ[name] = "%s:log_path=%s/sanitizer" % (os.environ.get(name, ""), folder)
         cable = Cable()
         scene = Trail(folder, build, cable)
         try:
