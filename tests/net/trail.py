@@ -471,7 +471,7 @@ def database_down(scene):
     """It goes while it is loaded; the collection does not notice. What it has in the end is what the terminal wrote."""
     postgres = Postgres(scene.folder + "/postgres-" + str(uuid.uuid4()))
     environment = {name: postgres.environment[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")}
-    environment["SEKIMORI_LOAD_CHUNK"] = "4000000"
+    environment["SEKIMORI_LOAD_CHUNK"] = "16000000"
     postgres.start()
     scene.collector.start()
     scene.terminal.start(1 / 2)
