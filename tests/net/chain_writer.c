@@ -2,10 +2,14 @@
 /* Writes one stream of one terminal as the daemons do, with nothing of its own between the record and the
  * disk: lib/stream, chained, in small groups, until the stream has COUNT records. Then it says so ("COUNT\n")
  * and waits: closed standard input is an orderly stop with its checkpoint, a kill is a kill at any point.
+ * While the disk is full it does as the daemons do: some more happens and waits in memory, and it tries
+ * again.
  *
- * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT */
+ * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT [GROUP] */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sample_record.h"
@@ -15,13 +19,15 @@
 #include "sekimori/stream.h"
 
 #define SEGMENT_BYTES (UINT64_C(2) << 20)
-#define GROUP 8 /* records between two syncs */
+#define GROUP 8		   /* records between two syncs, when nothing else is said */
+#define HELD_RECORDS 2000u /* happen while the disk is full; fewer than the stream keeps */
+#define RETRY_NSEC 20000000L
 
 struct writer {
 	const char *stream_name, *terminal;
 	struct skm_clock clock;
 	char boot_id[SKM_BOOT_ID_BYTES];
-	uint64_t made; /* in this run */
+	uint64_t group, made; /* in this run */
 	struct skm_stream *stream;
 };
 
@@ -50,10 +56,26 @@ static void append(struct writer *writer)
 	writer->made++;
 }
 
+/* Says "full" once, and comes back when there is room again. */
+static int flush_with_patience(struct writer *writer)
+{
+	int r = skm_stream_flush(writer->stream);
+	if (r != -ENOSPC)
+		return r;
+	(void)printf("full\n");
+	(void)fflush(stdout);
+	for (unsigned held = 0; (r = skm_stream_flush(writer->stream)) == -ENOSPC; held++)
+		if (held < HELD_RECORDS)
+			append(writer);
+		else
+			(void)nanosleep(&(struct timespec){.tv_nsec = RETRY_NSEC}, NULL);
+	return r;
+}
+
 static int flush(struct writer *writer, uint64_t *ret_sequence)
 {
 	struct skm_stream_state state;
-	int r = skm_stream_flush(writer->stream);
+	int r = flush_with_patience(writer);
 	skm_stream_get_state(writer->stream, &state);
 	if (r < 0)
 		(void)fprintf(stderr, "chain_writer: %s\n", state.error);
@@ -79,7 +101,7 @@ static int write_until(struct writer *writer, uint64_t count)
 	char byte;
 	int r = flush(writer, &sequence);
 	while (r == 0 && sequence < count) {
-		for (unsigned i = 0; i < GROUP; i++)
+		for (uint64_t i = 0; i < writer->group; i++)
 			append(writer);
 		r = flush(writer, &sequence);
 	}
@@ -98,9 +120,12 @@ int main(int argc, char **argv)
 {
 	uint8_t key[32];
 	uint64_t count = 0;
-	struct writer writer = {.clock = skm_clock_system()};
-	if (argc != 7 || strlen(argv[5]) != 2 * sizeof(key) || skm_hex_parse(argv[5], sizeof(key), key) < 0 ||
-		skm_parse_uint(argv[6], 1, UINT64_MAX, &count) < 0 || skm_boot_id_read(writer.boot_id) < 0)
+	struct writer writer = {.clock = skm_clock_system(), .group = GROUP};
+	if (argc < 7 || argc > 8 || strlen(argv[5]) != 2 * sizeof(key) ||
+		skm_hex_parse(argv[5], sizeof(key), key) < 0 ||
+		skm_parse_uint(argv[6], 1, UINT64_MAX, &count) < 0 ||
+		(argc == 8 && skm_parse_uint(argv[7], 1, 1000, &writer.group) < 0) ||
+		skm_boot_id_read(writer.boot_id) < 0)
 		return 2;
 	writer.stream_name = argv[3];
 	writer.terminal = argv[4];

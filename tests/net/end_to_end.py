@@ -27,10 +27,11 @@ TRUNCATED, EDIT = 15, 19  # sekimori-verify(1)
 
 
 class Terminal:
-    """The writers of both streams and the forwarder."""
+    """The writers of both streams and the forwarder, which starts behind the command `network`."""
 
-    def __init__(self, folder, build, number, verifier_key):
+    def __init__(self, folder, build, number, verifier_key, streams=None, network=()):
         self.folder, self.build, self.number, self.verifier_key = folder, build, number, verifier_key
+        self.streams, self.network, self.more = streams or STREAMS, network, []
         self.processes = []
         for name in ("log/agent", "log/auth", "chain/agent", "chain/auth", "state", "forward", "bin"):
             os.makedirs(folder + "/" + name)
@@ -69,20 +70,20 @@ class Terminal:
 
     def start(self, part):
         """Goes on until `part` (0..1) of the records is written."""
-        self.writers = [self.start_writer(stream, int(count * part)) for stream, count in STREAMS.items()]
+        self.writers = [self.start_writer(stream, int(count * part)) for stream, count in self.streams.items()]
         self.start_forwarder()
 
     def start_writer(self, stream, count):
         writer = subprocess.Popen(
             [self.build + "/tests/chain_writer", "%s/log/%s" % (self.folder, stream), "%s/chain/%s/chain" % (self.folder, stream),
-             stream, self.number, self.verifier_key, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+             stream, self.number, self.verifier_key, str(count), *self.more], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.processes.append(writer)
         return writer
 
     def start_forwarder(self):
         with open(self.folder + "/journal", "ab") as journal:
             self.forwarder = subprocess.Popen(
-                [self.build + "/agent/sekimori-forward", "--config", "sekimori.conf", "--log", "log", "--state", "state",
+                [*self.network, self.build + "/agent/sekimori-forward", "--config", "sekimori.conf", "--log", "log", "--state", "state",
                  "--control", "control"], cwd=self.folder, stderr=journal)
         self.processes.append(self.forwarder)
 
@@ -118,15 +119,15 @@ class Terminal:
 
 
 class Scene:
-    def __init__(self, folder, build):
+    def __init__(self, folder, build, address="127.0.0.1", **terminal):
         self.folder, self.build = folder, build
         self.verify_program = build + "/collector/verify/sekimori-verify"
-        self.collector = Collector(folder + "/collector", build)
+        self.collector = Collector(folder + "/collector", build, address=address)
         self.collector.environment["SEKIMORI_VERIFY"] = self.verify_program
         self.key = folder + "/verifier.key"
         public = json.loads(self.run(0, self.verify_program, "--json", "--new-key", self.key).stdout)["public_key"]
         # A blank is no part of a name: the terminal sends it as "_", and so it is in the collector's list.
-        self.terminal = Terminal(folder + "/terminal", build, "住民課 042", public)
+        self.terminal = Terminal(folder + "/terminal", build, "住民課 042", public, **terminal)
         bundle = folder + "/bundle.tar"
         told = self.collector.command("add-terminal", NAME, "--out", bundle).stdout
         self.terminal.configure(told, bundle)

@@ -34,7 +34,7 @@ def free_port():
 
 
 class Collector:
-    def __init__(self, folder, binary, mail=None, state=None):
+    def __init__(self, folder, binary, mail=None, state=None, address="127.0.0.1"):
         self.folder = folder
         self.binary = binary
         self.port = free_port()
@@ -64,7 +64,7 @@ class Collector:
             SEKIMORI_COLLECTOR_OUTPUT_STATE=folder + "/output",
             LC_ALL="C",
         )
-        arguments = ["init", "--name", "collector.test", "--address", "127.0.0.1", "--port", str(self.port)]
+        arguments = ["init", "--name", "collector.test", "--address", address, "--port", str(self.port)]
         self.command(*arguments, *(["--mail", mail] if mail else []))
 
     def command(self, *arguments, expect=0, **environment):
