@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +38,7 @@ TEXTS = {
            "right": "正しいパスワードと、スマートフォンのコード", "in": "ログインできました",
            "again": "同じコードをもう一度", "auth_records": "記録（sekimori log show --stream auth）",
            "records": "記録（sekimori log show）", "done": "すべて実際のカーネルで起きたことです。端末は破棄しました。",
-           "failed": "思ったとおりになりませんでした"},
+           "failed": "思ったとおりになりませんでした", "stopped": "中断しました。端末は破棄しました。"},
     "en": {"boot": "booting a virtual terminal (1 to 3 minutes)", "ready": "the terminal is up, Sekimori is running",
            "keyboard": "keyboard plugged in", "works": "works",
            "stick": "USB stick plugged in", "refused": "refused: no disk appeared",
@@ -48,7 +49,7 @@ TEXTS = {
            "right": "right password, the phone's code", "in": "logged in",
            "again": "the same code once more", "auth_records": "the records (sekimori log show --stream auth)",
            "records": "the records (sekimori log show)", "done": "All of this happened on a real kernel. The terminal is gone.",
-           "failed": "this did not go as it should"},
+           "failed": "this did not go as it should", "stopped": "Stopped. The terminal is gone."},
 }
 
 
@@ -130,38 +131,54 @@ def show_login(t: Terminal, texts: dict[str, str]) -> None:
     print(f"\n{texts['screen']}\n\n" + "\n".join(f"    {line}" for line in console.text().splitlines() if line))
 
 
+def preferred_language() -> str:
+    """SEKIMORI_LANG, as for the command sekimori; else the locale, where an empty variable counts as none."""
+    for name in ("SEKIMORI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return "ja" if os.environ[name].startswith("ja") else "en"
+    return "en"
+
+
+def run(deb: Path, logs: Path, language: str) -> None:
+    texts = TEXTS[language]
+    ensure_image(deb)               # it says what it does, so not below a running clock
+    with ExitStack() as stack:
+        with progress(texts["boot"]):
+            t = stack.enter_context(Terminal.running(AGENT, deb, logs))
+        print(texts["ready"], flush=True)
+        try:
+            show(t, texts)
+            show_login(t, texts)
+            print(f"\n{texts['records']}\n")
+            print(t.check(f"sekimori --lang {language} log show --last 12"))
+            print(f"{texts['auth_records']}\n")
+            print(t.check(f"sekimori --lang {language} log show --stream auth --last 5"))
+        except Exception:
+            print(t.what_it_saw(), file=sys.stderr)
+            raise
+    print(texts["done"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Shows Sekimori at work on a throw-away virtual terminal.")
     parser.add_argument("--deb", type=Path, required=True, help="the package to show")
-    language = "ja" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ja") else "en"
-    parser.add_argument("--lang", choices=("ja", "en"), default=os.environ.get("SEKIMORI_LANG", language))
+    parser.add_argument("--lang", choices=("ja", "en"), default=preferred_language())
     parser.add_argument("--logs", type=Path, default=HERE.parents[1] / "out" / "demo")
     options = parser.parse_args()
-    texts = TEXTS[options.lang]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that the VM is cleared away
     options.logs.mkdir(parents=True, exist_ok=True)
     try:
-        ensure_image()
+        run(options.deb.resolve(), options.logs.resolve(), options.lang)
+        return 0
     except ImageError as error:
         print(f"cannot run: {error}", file=sys.stderr)
         return 3
-    with progress(texts["boot"]):
-        running = Terminal.running(AGENT, options.deb.resolve(), options.logs.resolve())
-        t = running.__enter__()
-    try:
-        print(texts["ready"], flush=True)
-        show(t, texts)
-        show_login(t, texts)
-        print(f"\n{texts['records']}\n")
-        print(t.check(f"sekimori --lang {options.lang} log show --last 12"))
-        print(f"{texts['auth_records']}\n")
-        print(t.check(f"sekimori --lang {options.lang} log show --stream auth --last 5"))
-        print(texts["done"])
-        return 0
+    except KeyboardInterrupt:
+        print(f"\n{TEXTS[options.lang]['stopped']}", file=sys.stderr)
+        return 130
     except Exception as error:
-        print(f"{texts['failed']}: {error}\n{t.what_it_saw()}", file=sys.stderr)
+        print(f"{TEXTS[options.lang]['failed']}: {error}", file=sys.stderr)
         return 1
-    finally:
-        running.__exit__(None, None, None)
 
 
 if __name__ == "__main__":

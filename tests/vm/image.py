@@ -201,7 +201,7 @@ if [ -n "$2" ]; then
     mount -t proc proc root/proc
     DEBIAN_FRONTEND=noninteractive chroot root apt-get -q -y --no-install-recommends install /root/package.deb
     umount root/proc
-    umount -R -l root/dev
+    umount -l root/dev          # not -R: who is not root in truth may only take the whole of it away
     rm root/root/package.deb
 fi
 truncate -s "$1" disk
@@ -330,6 +330,42 @@ def apt_options() -> list[str]:
 
 # ------------------------------------------------------------------------------------------------------------ the build
 
+def _namespaces() -> list[str]:
+    """Runs what follows with mounts and processes of its own; who is not root is so there, with other users beside it."""
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child",
+            *(["--map-root-user", "--map-auto"] if os.geteuid() != 0 else [])]
+
+
+def _check_tools() -> None:
+    """Raises ImageError with what to do about it, if nothing can be built here."""
+    os.environ["PATH"] += ":/usr/sbin"      # there is mke2fs, but in nobody's PATH save root's
+    for tool in ("mmdebstrap", "mke2fs", "tar", "unshare"):
+        if not shutil.which(tool):
+            raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar util-linux uidmap")
+    tried = subprocess.run([*_namespaces(), "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        raise ImageError(f"{tried.stderr.strip()}: only root can build a disk on this machine (a container, a chroot, or one "
+                         "that gives user namespaces to nobody else)")
+
+
+def _clear(work: Path) -> None:
+    """Removes a folder to build in. What an interrupted build left there may belong to users of its namespace only."""
+    subprocess.run([*_namespaces(), "rm", "-rf", "--one-file-system", str(work)], stdin=subprocess.DEVNULL, check=False)
+
+
+@contextmanager
+def _work_folder(cache: Path) -> Iterator[Path]:
+    """A folder to build in, for who holds the lock: any other is of a build that was killed."""
+    for left in cache.glob("building-*/"):
+        _clear(left)
+    work = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+    try:
+        work.chmod(0o755)           # without root, mmdebstrap's hooks enter it as another user
+        yield work
+    finally:
+        _clear(work)
+
+
 def _run(step: str, command: list[str], log: Path, **kwargs) -> None:
     """Runs one command of the build; its output goes to the log, whose end is shown if it fails."""
     say(step)
@@ -353,11 +389,8 @@ def _fetch_root(kind: Kind, work: Path, target: Path) -> None:
 
 def _make_disk(kind: Kind, work: Path, root_tar: Path, deb: Path | None, image: Image) -> None:
     """Makes the image's three files in `work` and renames them into place, the disk last."""
-    prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    if os.geteuid() != 0:
-        prefix += ["--map-root-user", "--map-auto"]
     _run(f"installing {deb.name} and writing its disk" if deb else "writing the disk",
-         [*prefix, "sh", "-c", MAKE_DISK, "sh", kind.disk_size, str(deb or ""), str(root_tar)], work / "build.log", cwd=work)
+         [*_namespaces(), "sh", "-c", MAKE_DISK, "sh", kind.disk_size, str(deb or ""), str(root_tar)], work / "build.log", cwd=work)
     for name, target in (("kernel", image.kernel), ("initrd", image.initrd), ("disk", image.disk)):
         os.replace(work / name, target)
 
@@ -385,9 +418,6 @@ def _lock(path: Path) -> Iterator[None]:
 def ensure_image(deb: Path | None = None, kind_name: str = "base") -> Image:
     """Returns the image of plain Debian, or of Debian with a package installed; builds what the cache lacks."""
     kind = KINDS[kind_name]
-    for tool in ("mmdebstrap", "mke2fs", "tar", "unshare"):
-        if not shutil.which(tool):
-            raise ImageError(f"{tool} is missing: apt-get install mmdebstrap e2fsprogs tar util-linux")
     cache, base = cache_dir(), f"{kind.suite}-{kind.name}-{kind.key}"
     name = f"{base}-with-{_short_hash(deb.read_bytes())}" if deb else base
     image = Image(*(cache / f"{name}.{kind}" for kind in ("disk", "kernel", "initrd")))
@@ -398,11 +428,11 @@ def ensure_image(deb: Path | None = None, kind_name: str = "base") -> Image:
     with _lock(cache / "building.lock"):
         if not image.exists():
             began = time.monotonic()
-            with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
-                os.chmod(work, 0o755)       # without root, mmdebstrap's hooks enter it as another user
+            _check_tools()
+            with _work_folder(cache) as work:
                 if not root_tar.exists():
-                    _fetch_root(kind, Path(work), root_tar)
-                _make_disk(kind, Path(work), root_tar, deb.resolve() if deb else None, image)
+                    _fetch_root(kind, work, root_tar)
+                _make_disk(kind, work, root_tar, deb.resolve() if deb else None, image)
             say(f"built in {time.monotonic() - began:.0f} s: {image.disk}")
             _drop_old(cache)
     return image
@@ -416,9 +446,9 @@ def ensure_root(suite: str, packages: Iterable[str]) -> Path:
     root_tar = cache / f"{suite}-{kind.name}-{kind.key}.tar"
     with _lock(cache / "building.lock"):
         if not root_tar.exists():
-            with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
-                os.chmod(work, 0o755)
-                _fetch_root(kind, Path(work), root_tar)
+            _check_tools()
+            with _work_folder(cache) as work:
+                _fetch_root(kind, work, root_tar)
     return root_tar
 
 
@@ -438,6 +468,8 @@ def main() -> int:
     except (ImageError, OSError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     print(f"disk={image.disk}\nkernel={image.kernel}\ninitrd={image.initrd}")
     return 0
 
