@@ -2,8 +2,11 @@
 /* Writes one stream of one terminal as the daemons do, with nothing of its own between the record and the
  * disk: lib/stream, chained, in small groups, until the stream has COUNT records. Then it says so ("COUNT\n")
  * and waits: closed standard input is an orderly stop with its checkpoint, a kill is a kill at any point.
+ * With COUNT 0 it goes on until it is killed, and says after each sync how many are stored; what cannot be
+ * stored waits, as in the daemons, and is tried again.
  *
- * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT */
+ * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT [SEGMENT-BYTES] */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 
 #define SEGMENT_BYTES (UINT64_C(2) << 20)
 #define GROUP 8 /* records between two syncs */
+#define AGAIN_MS 20
 
 struct writer {
 	const char *stream_name, *terminal;
@@ -73,6 +77,24 @@ static void stop(struct writer *writer)
 	skm_stream_append(writer->stream, &record);
 }
 
+static void say(uint64_t sequence)
+{
+	(void)printf("%llu\n", (unsigned long long)sequence);
+	(void)fflush(stdout);
+}
+
+static void write_on(struct writer *writer)
+{
+	uint64_t sequence = 0;
+	for (;;) {
+		for (unsigned i = 0; i < GROUP; i++)
+			append(writer);
+		while (flush(writer, &sequence) < 0)
+			(void)poll(NULL, 0, AGAIN_MS);
+		say(sequence);
+	}
+}
+
 static int write_until(struct writer *writer, uint64_t count)
 {
 	uint64_t sequence = 0;
@@ -85,8 +107,7 @@ static int write_until(struct writer *writer, uint64_t count)
 	}
 	if (r < 0)
 		return r;
-	(void)printf("%llu\n", (unsigned long long)sequence);
-	(void)fflush(stdout);
+	say(sequence);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	stop(writer);
@@ -97,20 +118,25 @@ static int write_until(struct writer *writer, uint64_t count)
 int main(int argc, char **argv)
 {
 	uint8_t key[32];
-	uint64_t count = 0;
+	uint64_t count = 0, segment_bytes = SEGMENT_BYTES;
 	struct writer writer = {.clock = skm_clock_system()};
-	if (argc != 7 || strlen(argv[5]) != 2 * sizeof(key) || skm_hex_parse(argv[5], sizeof(key), key) < 0 ||
-		skm_parse_uint(argv[6], 1, UINT64_MAX, &count) < 0 || skm_boot_id_read(writer.boot_id) < 0)
+	if (argc < 7 || argc > 8 || strlen(argv[5]) != 2 * sizeof(key) ||
+		skm_hex_parse(argv[5], sizeof(key), key) < 0 ||
+		skm_parse_uint(argv[6], 0, UINT64_MAX, &count) < 0 ||
+		(argc == 8 && skm_parse_uint(argv[7], 1, UINT64_MAX, &segment_bytes) < 0) ||
+		skm_boot_id_read(writer.boot_id) < 0)
 		return 2;
 	writer.stream_name = argv[3];
 	writer.terminal = argv[4];
 	const struct skm_stream_chain_options chain = {
 		.path = argv[2], .verifier_key = key, .boot_id = writer.boot_id};
-	int r = skm_stream_new(argv[1], SEGMENT_BYTES, &writer.stream);
+	int r = skm_stream_new(argv[1], segment_bytes, &writer.stream);
 	if (r == 0)
 		r = skm_stream_set_chain(writer.stream, &chain);
 	if (r == 0) {
 		skm_stream_set_stamp(writer.stream, stamp, &writer);
+		if (count == 0)
+			write_on(&writer);
 		r = write_until(&writer, count);
 	}
 	writer.stream = skm_stream_free(writer.stream);
