@@ -4,6 +4,7 @@
 #define SKM_FORWARD_ALIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sekimori/config.h"
@@ -11,18 +12,21 @@
 
 struct skm_alive {
 	struct skm_source *timer;
-	bool was_read; /* a record of the agent, since the timer fired last */
+	const char *boot_id; /* "": not known, every record counts */
+	bool was_read;	     /* a record of the agent, since the timer fired last */
 	bool is_owed;
 };
 
-/* 0 or -errno. It lives where it is until it is ended. */
-SKM_NODISCARD int skm_alive_begin(struct skm_loop *loop, struct skm_alive *alive);
+/* 0 or -errno. It lives where it is until it is ended. boot_id is borrowed: 32 hex digits; NULL or "" when it
+ * is not known, then every record counts. */
+SKM_NODISCARD int skm_alive_begin(struct skm_loop *loop, const char *boot_id, struct skm_alive *alive);
 void skm_alive_end(struct skm_alive *alive);
 /* From now on: the first time after first_ms (0 = a minute), then each period_ms (0 = the configuration's
  * checkpoint period). Without a collector no timer runs and nothing is owed. */
 void skm_alive_arm(
 	struct skm_alive *alive, const struct skm_config *config, uint64_t first_ms, uint64_t period_ms);
-/* A record of the agent was sent: that says more. */
-void skm_alive_record(struct skm_alive *alive);
+/* A record of the agent was sent. One of this boot says more than a sign of life; one that had waited since
+ * another boot says nothing about now. */
+void skm_alive_record(struct skm_alive *alive, const char *line, size_t len);
 
 #endif

@@ -366,12 +366,13 @@ static bool send_from(struct skm_forwarder *forwarder, struct stream *stream)
 	const char *line = NULL;
 	size_t len = 0;
 	skm_message_begin(message, forwarder->terminal, skm_forward_stream_to_string(stream->which));
-	while (has_line(forwarder, stream, &line, &len) && skm_message_add(message, line, len))
+	while (has_line(forwarder, stream, &line, &len) && skm_message_add(message, line, len)) {
+		if (stream->which == SKM_FORWARD_AGENT)
+			skm_alive_record(&forwarder->alive, line, len);
 		skm_segment_reader_take(stream->reader, &behind);
+	}
 	if (message->line_count == 0)
 		return false;
-	if (stream->which == SKM_FORWARD_AGENT)
-		skm_alive_record(&forwarder->alive);
 	unsigned last = (forwarder->first + forwarder->flight_count++) % SKM_LINK_WINDOW;
 	forwarder->flights[last] = (struct flight){
 		.txnr = skm_link_send(forwarder->link), .stream = stream->which, .behind = behind};
@@ -505,7 +506,7 @@ static int add_sources(struct skm_forwarder *forwarder)
 	if (r == 0)
 		r = skm_loop_add_timer(forwarder->loop, CLOCK_BOOTTIME, on_quiet, forwarder, &forwarder->end);
 	if (r == 0)
-		r = skm_alive_begin(forwarder->loop, &forwarder->alive);
+		r = skm_alive_begin(forwarder->loop, forwarder->options.boot_id, &forwarder->alive);
 	return r;
 }
 

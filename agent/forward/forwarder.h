@@ -30,8 +30,9 @@ struct skm_forwarder_options {
 	int (*tell)(void *user, const struct skm_forward_notice *notice);
 	void *user;
 	uint32_t open_timeout_ms, answer_timeout_ms;
-	/* So long without a record of the agent, and the collector hears that the machine is on all the same;
-	 * the first time. 0: a minute after the start, then the checkpoint period. */
+	const char *boot_id; /* of the running system, as records name it; NULL or "": not known */
+	/* So long without a record of the agent in this boot, and the collector hears that the machine is on
+	 * all the same; the first time. 0: a minute after the start, then the checkpoint period. */
 	uint32_t alive_first_ms, alive_ms;
 	uint32_t quiet_ms, end_ms; /* at the end: so long without a new record, and so long at most */
 };

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "forwarder.h"
+#include "sekimori/chain.h"
 #include "sekimori/language.h"
 #include "sekimori/log.h"
 #include "sekimori/notify.h"
@@ -27,25 +28,37 @@
 
 static const char usage_en[] =
 	"usage: sekimori-forward                        send the audit records to the collector (systemd runs this)\n"
-	"       --config FILE   --log FOLDER   --state FOLDER   --control SOCKET\n"
+	"       --config FILE   --log FOLDER   --state FOLDER   --control SOCKET   --boot-id HEX\n"
 	"       --lang ja|en   --version   --help\n";
 static const char usage_ja[] =
 	"使い方: sekimori-forward                       監査記録を収集サーバーへ送信（systemd が実行します）\n"
-	"        --config FILE   --log FOLDER   --state FOLDER   --control SOCKET\n"
+	"        --config FILE   --log FOLDER   --state FOLDER   --control SOCKET   --boot-id HEX\n"
 	"        --lang ja|en   --version   --help\n";
 
 struct arguments {
 	enum skm_language language;
-	const char *config_path, *log_root, *state_folder, *control_path;
+	const char *config_path, *log_root, *state_folder, *control_path, *boot_id;
 };
+
+static bool take_boot_id(const char *text, struct arguments *arguments)
+{
+	uint8_t bytes[(SKM_BOOT_ID_BYTES - 1) / 2];
+	if (strlen(text) != SKM_BOOT_ID_BYTES - 1 || skm_hex_parse(text, sizeof(bytes), bytes) < 0) {
+		(void)fprintf(stderr, "--boot-id: found: %s; allowed: 32 hex digits\n", text);
+		return false;
+	}
+	arguments->boot_id = text;
+	return true;
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 		{"log", required_argument, NULL, 'L'}, {"state", required_argument, NULL, 'S'},
-		{"control", required_argument, NULL, 's'}, {"lang", required_argument, NULL, 'l'},
-		{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"control", required_argument, NULL, 's'}, {"boot-id", required_argument, NULL, 'b'},
+		{"lang", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >=
 			 0;) { // NOLINT(concurrency-mt-unsafe)
 		switch (option) {
@@ -60,6 +73,10 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 's':
 			arguments->control_path = optarg;
+			break;
+		case 'b':
+			if (!take_boot_id(optarg, arguments))
+				return 2;
 			break;
 		case 'l':
 			if (skm_language_from_string(optarg, &arguments->language) == 0)
@@ -199,6 +216,7 @@ static int start(struct service *service)
 		.random = machine_random,
 		.tell = tell_agent,
 		.user = service,
+		.boot_id = service->arguments->boot_id,
 		.open_timeout_ms = OPEN_TIMEOUT_MS,
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.quiet_ms = QUIET_MS,

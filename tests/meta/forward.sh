@@ -47,6 +47,10 @@ expect 2 "unknown language" --lang fr --help
 grep -qF "allowed: ja, en" "$folder/err" || fail "unknown language: $(cat "$folder/err")"
 expect 2 "unknown option" --frob
 expect 2 "an operand" start
+for id in x 0123456789abcdef0123456789abcdeg 0123456789abcdef0123456789abcdef0; do
+    expect 2 "boot id $id" --boot-id "$id"
+    grep -qF "allowed: 32 hex digits" "$folder/err" || fail "boot id $id: $(cat "$folder/err")"
+done
 mkdir "$folder/log" "$folder/state"
 : >"$folder/conf"
 set -- --config "$folder/conf" --log "$folder/log" --control "$folder/none"
@@ -55,7 +59,7 @@ grep -qF "No such file" "$folder/err" || fail "no state folder: $(cat "$folder/e
 
 # A broken file at start: it says where, and waits for a better one; a broken one at reload changes nothing.
 echo 'forward: { host = "collector.lab"; };' >"$folder/conf"
-"$command" "$@" --state "$folder/state" 2>"$folder/journal" &
+"$command" "$@" --boot-id 0123456789abcdef0123456789abcdef --state "$folder/state" 2>"$folder/journal" &
 service=$!
 waits_for "$folder/conf:1: forward.host: found: \"collector.lab\"; allowed: an IPv4 or IPv6 address"
 waits_for "no collector is configured"

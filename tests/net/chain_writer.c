@@ -5,7 +5,10 @@
  * While the disk is full it does as the daemons do: some more happens and waits in memory, and it tries
  * again.
  *
- * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT [GROUP] */
+ * With COUNT 0 it goes on until it is killed, and says after each sync how many are stored; what cannot be
+ * stored, for whatever reason, waits and is tried again.
+ *
+ * usage: chain_writer LOG-FOLDER CHAIN-FILE STREAM TERMINAL VERIFIER-KEY COUNT [GROUP [SEGMENT-BYTES]] */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,15 +75,37 @@ static int flush_with_patience(struct writer *writer)
 	return r;
 }
 
-static int flush(struct writer *writer, uint64_t *ret_sequence)
+static int tell(struct writer *writer, int r, uint64_t *ret_sequence)
 {
 	struct skm_stream_state state;
-	int r = flush_with_patience(writer);
 	skm_stream_get_state(writer->stream, &state);
 	if (r < 0)
 		(void)fprintf(stderr, "chain_writer: %s\n", state.error);
 	*ret_sequence = state.sequence;
 	return r;
+}
+
+static int flush(struct writer *writer, uint64_t *ret_sequence)
+{
+	return tell(writer, flush_with_patience(writer), ret_sequence);
+}
+
+static void say(uint64_t sequence)
+{
+	(void)printf("%llu\n", (unsigned long long)sequence);
+	(void)fflush(stdout);
+}
+
+static void write_on(struct writer *writer)
+{
+	uint64_t sequence = 0;
+	for (;;) {
+		for (uint64_t i = 0; i < writer->group; i++)
+			append(writer);
+		while (tell(writer, skm_stream_flush(writer->stream), &sequence) < 0)
+			(void)nanosleep(&(struct timespec){.tv_nsec = RETRY_NSEC}, NULL);
+		say(sequence);
+	}
 }
 
 /* As in the evening; a stop for another reason would be an alarm at the collector. */
@@ -107,8 +132,7 @@ static int write_until(struct writer *writer, uint64_t count)
 	}
 	if (r < 0)
 		return r;
-	(void)printf("%llu\n", (unsigned long long)sequence);
-	(void)fflush(stdout);
+	say(sequence);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	stop(writer);
@@ -119,23 +143,26 @@ static int write_until(struct writer *writer, uint64_t count)
 int main(int argc, char **argv)
 {
 	uint8_t key[32];
-	uint64_t count = 0;
+	uint64_t count = 0, segment_bytes = SEGMENT_BYTES;
 	struct writer writer = {.clock = skm_clock_system(), .group = GROUP};
-	if (argc < 7 || argc > 8 || strlen(argv[5]) != 2 * sizeof(key) ||
+	if (argc < 7 || argc > 9 || strlen(argv[5]) != 2 * sizeof(key) ||
 		skm_hex_parse(argv[5], sizeof(key), key) < 0 ||
-		skm_parse_uint(argv[6], 1, UINT64_MAX, &count) < 0 ||
-		(argc == 8 && skm_parse_uint(argv[7], 1, 1000, &writer.group) < 0) ||
+		skm_parse_uint(argv[6], 0, UINT64_MAX, &count) < 0 ||
+		(argc >= 8 && skm_parse_uint(argv[7], 1, 1000, &writer.group) < 0) ||
+		(argc == 9 && skm_parse_uint(argv[8], 1, UINT64_MAX, &segment_bytes) < 0) ||
 		skm_boot_id_read(writer.boot_id) < 0)
 		return 2;
 	writer.stream_name = argv[3];
 	writer.terminal = argv[4];
 	const struct skm_stream_chain_options chain = {
 		.path = argv[2], .verifier_key = key, .boot_id = writer.boot_id};
-	int r = skm_stream_new(argv[1], SEGMENT_BYTES, &writer.stream);
+	int r = skm_stream_new(argv[1], segment_bytes, &writer.stream);
 	if (r == 0)
 		r = skm_stream_set_chain(writer.stream, &chain);
 	if (r == 0) {
 		skm_stream_set_stamp(writer.stream, stamp, &writer);
+		if (count == 0)
+			write_on(&writer);
 		r = write_until(&writer, count);
 	}
 	writer.stream = skm_stream_free(writer.stream);

@@ -27,6 +27,7 @@ static struct world {
 	struct skm_forward_notice told[16];
 	unsigned told_count;
 	uint32_t answer_timeout_ms, open_timeout_ms, alive_first_ms, alive_ms;
+	const char *boot_id;
 } world;
 static struct fake_collector collector;
 
@@ -88,6 +89,7 @@ static void start_with(struct skm_config *config)
 		.answer_timeout_ms = world.answer_timeout_ms,
 		.alive_first_ms = world.alive_first_ms ? world.alive_first_ms : world.alive_ms,
 		.alive_ms = world.alive_ms,
+		.boot_id = world.boot_id,
 		.quiet_ms = 50,
 		.end_ms = 5000,
 	};
@@ -706,6 +708,20 @@ Test(forwarder, records_that_wait_come_before_a_sign_of_life_and_instead_of_it)
 	turn_until(saved(SKM_FORWARD_AGENT) == 3);
 	turn_a_while();
 	cr_expect_eq(signs_of_life(), 0);
+}
+
+/* They were written before the machine was switched off; the agent was not started since. */
+Test(forwarder, records_of_another_boot_come_before_a_sign_of_life_and_not_instead_of_it)
+{
+	world.alive_first_ms = 1;
+	world.alive_ms = 3600000;
+	world.boot_id = "0123456789abcdef0123456789abcdef";
+	append("agent", 1, 1, 3);
+	start();
+	turn_until(signs_of_life() == 1);
+	expect_received("agent", 1, "1 2 3");
+	cr_expect_str_eq(collector.messages[collector.message_count - 1].text, HEAD "agent - alive - on");
+	turn_until(saved(SKM_FORWARD_AGENT) == 3);
 }
 
 Test(forwarder, a_sign_of_life_that_was_not_heard_comes_again)

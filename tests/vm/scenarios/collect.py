@@ -109,6 +109,32 @@ def test_an_agent_that_is_stopped(t: Terminal) -> None:
     wait_collected(t, "the agent's records after it was started again")
 
 
+def test_a_terminal_that_is_booted_without_its_agent(t: Terminal) -> None:
+    """The kernel refuses the stick, nobody writes it down, and the collector says so within two heartbeat periods (20 minutes;
+    it takes little more than a minute). The chain's last word is an honest "shutdown", and it arrives only now, with the other
+    records that had waited: old records are no sign that the agent lives."""
+    set_up(t)
+    wait_collected(t, "the first records at the collector")
+    t.check("systemctl stop sekimori-collector")        # until the next start: it is enabled
+    with t.usb.stick(serial="WAITED"):
+        t.wait_record(event="EXPORT_DENIED", serial="WAITED")
+    t.boot_with(kernel_args="systemd.mask=sekimorid.service")
+    assert t.run("systemctl is-active sekimorid")[1].strip() == "inactive"
+    stop = t.records()[-2:]
+    assert [record["event"] for record in stop] == ["AGENT_STOP", "CHECKPOINT"], stop
+    assert stop[0]["policy"]["rule"] == "builtin:stop-shutdown", stop
+    with t.watch_devices() as seen, t.usb.stick(serial="UNSEEN") as stick:
+        t.wait_usb(serial="UNSEEN")
+        t.settle()
+        wait_alarm(t, "SILENT:")
+    assert seen.block == [] and seen.generic == [] and not stick.changed()
+    told = t.check(f"cat {STORE}/log/*.jsonl | grep '\"detail\":\"SILENT:'")
+    assert "the terminal is on, but its agent" in told, told
+    wait_for(lambda: (1, "silent") == state(t), "the state of the agent's stream", SECONDS)
+    stored = t.check(f"cat {STORE}/records/*.jsonl")
+    assert "WAITED" in stored and stop[1]["m"] in stored and "UNSEEN" not in stored, stored[-4000:]
+
+
 def test_witness_and_output_in_their_units(t: Terminal) -> None:
     """Sandboxed as installed. The nightly proof: a night that is right, and one on which the evidence was changed. Today's
     files stand for yesterday's, and the verifier's key is elsewhere. An output starts, and waits for a cluster that is away."""
