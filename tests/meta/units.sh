@@ -30,6 +30,7 @@ exposure()
 
 exposure conf/systemd/sekimorid.service 20
 exposure conf/systemd/sekimori-gate.service 20
+exposure conf/systemd/sekimori-apparmor.service 20
 exposure conf/systemd/sekimori-authd.service 15
 exposure conf/systemd/sekimori-forward.service 20
 exposure conf/collector/sekimori-collector.service 20
@@ -39,7 +40,7 @@ exposure conf/collector/sekimori-witness.service 20
 # The programs are not installed where this runs: each command becomes one that is.
 mkdir "$folder/units"
 for unit in conf/systemd/*.service conf/systemd/*.socket conf/collector/*.service; do
-    sed 's,^\(Exec[A-Za-z]*=\)/usr/[a-z]*/[a-z-]*,\1/bin/true,' "$unit" >"$folder/units/${unit##*/}"
+    sed 's,^\(Exec[A-Za-z]*=\)/usr/[a-z]*/[a-z_-]*,\1/bin/true,' "$unit" >"$folder/units/${unit##*/}"
 done
 SYSTEMD_UNIT_PATH="$folder/units:" systemd-analyze verify --man=no --recursive-errors=no "$folder"/units/* \
     >"$folder/verify" 2>&1 || fail "systemd-analyze verify"

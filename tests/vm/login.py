@@ -421,6 +421,13 @@ oathtool --totp=sha256 -b "$secret" | sekimori mfa enable --user taro --yes
 """
 ENROLLED = PEOPLE + SSHD + SWITCH_ON
 
+# The console's program speaks the language of its service, and the kernel's console cannot draw kanji.
+GETTY_IN_ASCII = r"""
+mkdir -p /etc/systemd/system/getty@.service.d
+printf '[Service]\nEnvironment=LANG=C.UTF-8\n' > /etc/systemd/system/getty@.service.d/rig.conf
+systemctl daemon-reload
+"""
+
 
 def taros_phone(t: Terminal) -> Phone:
     phone = Phone.from_uri(t.check("cat /root/taro.uri"))

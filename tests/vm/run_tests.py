@@ -10,6 +10,9 @@ setup share one boot. A failure is reported with what the terminal saw, and the 
 
 A module that types on a screen says TYPES = True: what is typed while an emulated processor still draws can be lost, so
 such a scenario gets a second try, as a person would take it. The first failure is shown all the same, and counted apart.
+
+After each scenario, AppArmor must have refused our services nothing. One that provokes refusals says so:
+test_x.provokes_refusals = True.
 """
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ class Scenario:
     function: Callable[[Terminal], None]
     setup: Setup
     tries: int = 1
+    provokes_refusals: bool = False
 
 
 def load(path: Path) -> list[Scenario]:
@@ -50,7 +54,8 @@ def load(path: Path) -> list[Scenario]:
     spec.loader.exec_module(module)
     setup = getattr(module, "SETUP", AGENT)
     tries = 2 if getattr(module, "TYPES", False) else 1
-    return [Scenario(f"{path.stem}.{name}", function, getattr(function, "setup", setup), tries)
+    return [Scenario(f"{path.stem}.{name}", function, getattr(function, "setup", setup), tries,
+                     getattr(function, "provokes_refusals", False))
             for name, function in vars(module).items()
             if name.startswith("test_") and inspect.isfunction(function) and function.__module__ == spec.name]
 
@@ -107,6 +112,9 @@ class Runner:
         began = time.monotonic()
         try:
             scenario.function(terminal)
+            if not scenario.provokes_refusals:
+                refused = terminal.refused_by_apparmor()
+                assert not refused, "\n".join(["AppArmor refused our services something:", *refused])
         except Exception as error:
             self.report_failure(scenario.name, began, error, terminal.what_it_saw())
             try:

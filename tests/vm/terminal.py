@@ -203,6 +203,15 @@ class Terminal:
         return wait_for(lambda: self.find_record(event, serial, stream, where),
                         f"an audit record event={event} serial={serial} in {stream}", deadline)
 
+    def refused_by_apparmor(self) -> list[str]:
+        """What AppArmor refused our services, in all boots since the installation, oldest first; each line once, though
+        the journal has it from the kernel's log and from its audit subsystem."""
+        code, out, _ = self.run("journalctl --no-pager --quiet -o cat _TRANSPORT=kernel + _TRANSPORT=audit")
+        assert code == 0, "the journal cannot be read: what AppArmor refused is not known"
+        lines = [line[line.index("apparmor="):] for line in out.splitlines()
+                 if 'apparmor="DENIED"' in line and 'profile="sekimori' in line]
+        return list(dict.fromkeys(lines))
+
     def what_it_saw(self) -> str:
         """Console, journal and the newest audit records, for a failure report."""
         text = self.vm.what_it_saw()

@@ -7,14 +7,8 @@ from login import Console, Gdm, keyring_is_unlocked, taros_phone
 from terminal import Setup, Terminal
 from waiting import wait_for
 
-# The console's program speaks the language of its service, and the kernel's console cannot draw kanji.
-GETTY_IN_ASCII = r"""
-mkdir -p /etc/systemd/system/getty@.service.d
-printf '[Service]\nEnvironment=LANG=C.UTF-8\n' > /etc/systemd/system/getty@.service.d/rig.conf
-systemctl daemon-reload
-"""
 TYPES = True
-SETUP = Setup("gnome", image="gnome", memory_mb=3072, prepare=login.KEYRING + login.ENROLLED + GETTY_IN_ASCII)
+SETUP = Setup("gnome", image="gnome", memory_mb=3072, prepare=login.KEYRING + login.ENROLLED + login.GETTY_IN_ASCII)
 
 PASSWORD, CODE = "パスワード", "確認コード"
 WRONG = "refused: 確認コードが違います。"
