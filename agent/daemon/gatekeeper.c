@@ -180,7 +180,8 @@ static void settle(
 /* ---- judging
  * ------------------------------------------------------------------------------------------------------- */
 
-static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
+/* `is_closed`: nothing can be mounted from it. */
+static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_closed)
 {
 	const struct skm_judge_context context = {
 		.serial_is_duplicate = skm_registry_has_twin(&gatekeeper->registry, entry),
@@ -190,7 +191,7 @@ static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 	skm_policy_judge(gatekeeper->rules.policy, &entry->device, &context, &entry->decision);
 	entry->is_system_disk = false;
 	entry->is_observed = gatekeeper->rules.is_audit_mode && entry->decision.verdict != SKM_VERDICT_ALLOW;
-	if (entry->decision.verdict == SKM_VERDICT_ALLOW)
+	if (is_closed || entry->decision.verdict == SKM_VERDICT_ALLOW)
 		return;
 	skm_system_disks_find(gatekeeper->sys_root, gatekeeper->proc_root, &disks);
 	entry->is_system_disk = skm_system_disks_has(&disks, entry->port);
@@ -211,7 +212,7 @@ static void judge_again(struct skm_gatekeeper *gatekeeper, struct skm_entry *ent
 	struct skm_decision before = entry->decision;
 	bool was_observed = entry->is_observed;
 	bool was_system = entry->is_system_disk;
-	judge(gatekeeper, entry);
+	judge(gatekeeper, entry, false);
 	if (!same_decision(entry, &before, was_observed, was_system))
 		settle(gatekeeper, entry, before.verdict != SKM_VERDICT_DENY || was_observed, why);
 }
@@ -263,7 +264,7 @@ static void on_first_look(
 	entry->is_described = true;
 	entry->has_failed = false;
 	entry->configuration = result->live.configuration;
-	judge(gatekeeper, entry);
+	judge(gatekeeper, entry, !result->live.is_authorized);
 	bool is_refused_and_open = entry->decision.verdict == SKM_VERDICT_DENY && result->live.is_authorized;
 	settle(gatekeeper, entry, result->live.is_authorized,
 		is_refused_and_open && !entry->is_observed ? "was found open; closed" : "");
