@@ -138,9 +138,20 @@ class Runner:
         print("\n".join("     | " + line for line in text.splitlines()), flush=True)
 
 
+def scenario_file(word: str) -> Path:
+    """A path, or the name of one of scenarios/: "gate"."""
+    named = HERE / "scenarios" / f"{word}.py"
+    path = named if named.is_file() else Path(word)
+    if path.suffix != ".py" or not path.is_file():
+        names = " ".join(sorted(path.stem for path in named.parent.glob("*.py")))
+        raise argparse.ArgumentTypeError(f"{word}: no such file of scenarios; there are {names}")
+    return path
+
+
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs scenarios on virtual terminals.")
-    parser.add_argument("files", nargs="*", type=Path, help="scenario files (default: all of scenarios/)")
+    parser.add_argument("files", nargs="*", type=scenario_file, metavar="FILE",
+                        help="files of scenarios, or their names in scenarios/ (default: all)")
     parser.add_argument("--deb", type=Path, help="the package to test")
     parser.add_argument("--deb-trixie", type=Path, help="the same for terminals with Debian 13 (default: trixie/ beside it)")
     parser.add_argument("--only", metavar="PATTERN", help="only scenarios whose name contains or fits PATTERN")
