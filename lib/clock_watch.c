@@ -44,7 +44,8 @@ int64_t skm_clock_moved_usec(
 int64_t skm_clock_slept_usec(
 	struct skm_clock_marks *marks, const struct skm_timestamp *now, int64_t least_usec)
 {
-	return compare(&marks->sleep_usec, sleep_usec(now), least_usec);
+	int64_t slept = compare(&marks->sleep_usec, sleep_usec(now), least_usec);
+	return slept > 0 ? slept : 0; /* less than before is a pause between two readings, nobody's sleep */
 }
 
 static int arm(int fd)

@@ -14,8 +14,7 @@
  * such a device judges it with its own copy of the rules and opens it in the same job. We judge for ourselves
  * what it tells, record that, and have closed again what we would not have opened. A permission for anything
  * that can carry data out is given only after its record is on disk; when it cannot be stored, the device
- * stays closed
- * ("builtin:no-record-no-permit") and is judged again when the log works. */
+ * stays closed ("builtin:no-record-no-permit") and is judged again when the log works. */
 #ifndef SEKIMORI_GATEKEEPER_H
 #define SEKIMORI_GATEKEEPER_H
 

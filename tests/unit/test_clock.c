@@ -97,6 +97,8 @@ Test(clock, tells_setting_from_sleeping)
 	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "asleep, and the clock went on");
 	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 600000000);
 	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 0, "told once");
+	now = at(1800, 850, 255);
+	cr_expect_eq(skm_clock_slept_usec(&marks, &now, least), 0, "nobody sleeps backwards");
 	now = at(1800 - 3600, 850, 250);
 	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), -3600000000LL);
 	cr_expect_eq(skm_clock_moved_usec(&marks, &now, least), 0, "told once");
