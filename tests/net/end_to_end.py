@@ -132,6 +132,21 @@ class Scene:
         told = self.collector.command("add-terminal", NAME, "--out", bundle).stdout
         self.terminal.configure(told, bundle)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        """Whatever happened, no process outlives it; a failure shows what each of them said."""
+        if kind:
+            for path in (self.terminal.folder + "/journal", self.collector.log + "/rsyslogd.log", self.collector.log + "/store.log"):
+                sys.stderr.write("--- %s\n%s" % (os.path.basename(path), Collector.read(path)[-3000:]))
+        for process in self.terminal.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if self.collector.process and self.collector.process.poll() is None:
+            self.collector.kill()
+
     @staticmethod
     def run(expect, *words):
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, LC_ALL="C"))
@@ -375,24 +390,12 @@ def main():
     build = os.path.realpath(sys.argv[2])
     with tempfile.TemporaryDirectory(prefix="sekimori-net-") as folder:
         os.umask(0o022)
-        scene = Scene(folder, build)
-        try:
+        with Scene(folder, build) as scene:
             black_hole(scene)
             kills(scene)
             wanted = arrived(scene)
             proved(scene, wanted)
             tampered(scene, wanted)
-        except BaseException:
-            for path in (scene.terminal.folder + "/journal", scene.collector.log + "/rsyslogd.log", scene.collector.log + "/store.log"):
-                sys.stderr.write("--- %s\n%s" % (os.path.basename(path), Collector.read(path)[-3000:]))
-            raise
-        finally:
-            for process in scene.terminal.processes:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-            if scene.collector.process and scene.collector.process.poll() is None:
-                scene.collector.kill()
 
 
 if __name__ == "__main__":

@@ -565,20 +565,10 @@ def main():
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
             os.environ[name] = "%s:log_path=%s/sanitizer" % (os.environ.get(name, ""), folder)
         cable = Cable()
-        scene = Trail(folder, build, cable)
         try:
-            table([run(scene, name, *WAYS[name]) for name in names])
-        except BaseException:
-            for path in (scene.terminal.folder + "/journal", scene.collector.log + "/rsyslogd.log", scene.collector.log + "/store.log"):
-                sys.stderr.write("--- %s\n%s" % (os.path.basename(path), Collector.read(path)[-3000:]))
-            raise
+            with Trail(folder, build, cable) as scene:
+                table([run(scene, name, *WAYS[name]) for name in names])
         finally:
-            for process in scene.terminal.processes:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-            if scene.collector.process and scene.collector.process.poll() is None:
-                scene.collector.kill()
             cable.end()
 
 
