@@ -136,6 +136,7 @@ def sign(folder, key, comment):
         raise Refused(f"cannot sign with {key}: minisign said why above; nothing was released")
     with open(signature, encoding="utf-8") as text:
         # minisign's format: two letters for the algorithm, eight bytes for the key, which it shows as a number
+        # of 16 digits (up to minisign 0.11 without the zeros in front)
         raw = base64.b64decode(text.read().splitlines()[1])
     return f"{int.from_bytes(raw[2:10], 'little'):016X}"
 

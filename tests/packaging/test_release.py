@@ -396,13 +396,17 @@ class Release(unittest.TestCase):
     def test_signature(self):
         clone, keys = self.another(), self.work + "/keys"
         os.mkdir(keys)
-        run("minisign", "-G", "-W", "-p", "one.pub", "-s", "-one.key", cwd=keys)
+        # One key of sixteen has a number that begins with 0, which minisign up to 0.11 leaves out and later ones show. It is the
+        # one to test with: with any key at all, this test failed once in sixteen runs.
+        number = 1 << 63
+        while number >= 1 << 60:
+            run("minisign", "-G", "-W", "-f", "-p", "one.pub", "-s", "-one.key", cwd=keys)
+            with open(keys + "/one.pub", encoding="utf-8") as text:
+                number = int(text.readline().split()[-1], 16)
         run("minisign", "-G", "-W", "-p", "other.pub", "-s", "other.key", cwd=keys)
         said = release(clone, "--key=-one.key", cwd=keys).stdout
         self.assertNotIn("UNSIGNED", said)
-        with open(keys + "/one.pub", encoding="utf-8") as text:
-            number = text.readline().split()[-1]
-        self.assertIn(f"signed with key {number}", said)
+        self.assertIn(f"signed with key {number:016X}\n", said)
         first = made(clone)
         self.assertEqual(hashes(self.made), hashes({name: first[name] for name in first if name != "SHA256SUMS.minisig"}))
         release(clone, "--key", keys + "/-one.key")
