@@ -84,22 +84,26 @@ def alarms(t: Terminal, word: str) -> int:
     return int(t.run(f"cat {STORE}/log/*.jsonl | grep -c '\"detail\":\"{word}'")[1])
 
 
-def wait_alarm(t: Terminal, word: str) -> None:
+def wait_alarm(t: Terminal, word: str, times: int = 1) -> None:
     try:
-        wait_for(lambda: alarms(t, word) == 1, f"the alarm {word}", SECONDS)
+        wait_for(lambda: alarms(t, word) == times, f"the alarm {word} number {times}", SECONDS)
     except Exception as error:
         saw = t.run(f"cat {STORE}/log/*.jsonl | tail -n 5; tail -n 3 /var/log/sekimori/agent/*.jsonl; sekimori-collector status;"
                     " journalctl --no-pager -n 40 -u sekimori-forward -u sekimorid")[1]
         raise AssertionError(f"{error}\n{saw}") from error
 
 
-def test_an_agent_that_is_stopped(t: Terminal) -> None:
-    """By somebody, while the machine goes on: the record says so, and the collector raises it until it runs again."""
-    set_up(t)
-    # the shortest silence; the agent's own beat is slower, so a plain SILENT may come as well and says nothing here
+def hurry(t: Terminal) -> None:
+    """The shortest silence. The agent's own beat is slower: one that nothing is plugged into is called silent too."""
     t.check("sed -i 's|--log |--silent-after 1min --log |' /etc/sekimori-collector/rsyslog.conf"
             " && systemctl restart sekimori-collector")
     wait_collected(t, "the first records at the collector")
+
+
+def test_an_agent_that_is_stopped(t: Terminal) -> None:
+    """By somebody, while the machine goes on: the record says so, and the collector raises it until it runs again."""
+    set_up(t)
+    hurry(t)
     t.check("systemctl stop sekimorid")
     assert t.wait_record(event="AGENT_STOP")["policy"]["rule"] == "builtin:stop-service"
     wait_alarm(t, "STOPPED ")
@@ -107,6 +111,55 @@ def test_an_agent_that_is_stopped(t: Terminal) -> None:
     wait_for(lambda: (1, "stopped") == state(t), "the state of the agent's stream", SECONDS)
     t.check("systemctl start sekimorid")
     wait_collected(t, "the agent's records after it was started again")
+
+
+def seconds_of(t: Terminal) -> float:
+    """Since the terminal was switched on."""
+    return float(t.check("cat /proc/uptime").split()[0])
+
+
+def silenced(t: Terminal, serial: str, times: int) -> None:
+    """A stick at a terminal whose agent cannot speak: the kernel refuses it, nobody writes it down, the collector says so."""
+    written = last(t, "agent")
+    with t.watch_devices() as seen, t.usb.stick(serial=serial) as stick:
+        t.wait_usb(serial=serial)
+        t.settle()
+        wait_alarm(t, "SILENT:", times)
+    assert seen.block == [] and seen.generic == [] and not stick.changed()
+    assert last(t, "agent") == written, "an agent that cannot speak wrote a record"
+    wait_for(lambda: (1, "silent") == state(t), "the state of the agent's stream", SECONDS)
+
+
+def test_an_agent_that_is_frozen_or_killed_and_stays_so(t: Terminal) -> None:
+    """By root, who has also told systemd to let it be. The same sticks do not make an agent silent that writes them down."""
+    set_up(t)
+    t.check("mkdir -p /run/systemd/system/sekimorid.service.d && printf '[Service]\\nRestart=no\\nWatchdogSec=0\\n'"
+            " > /run/systemd/system/sekimorid.service.d/let-it-be.conf && systemctl daemon-reload && systemctl restart sekimorid")
+    hurry(t)
+    began, serial = seconds_of(t), 0
+    while seconds_of(t) - began < 100:      # 60 of silence, and what the collector needs to notice it
+        serial += 1
+        with t.usb.stick(serial=f"ALIVE{serial}"):
+            t.wait_record(event="EXPORT_DENIED", serial=f"ALIVE{serial}")
+    wait_collected(t, "the refusals at the collector")
+    assert alarms(t, "SILENT:") == 0, t.check(f"tail -n 5 {STORE}/log/*.jsonl")
+
+    t.check("kill -STOP $(systemctl show -P MainPID sekimorid)")
+    silenced(t, "FROZEN", 1)
+    t.check("kill -CONT $(systemctl show -P MainPID sekimorid)")
+    with t.usb.stick(serial="THAWED"):
+        t.wait_record(event="EXPORT_DENIED", serial="THAWED")
+    wait_collected(t, "the records of the agent that goes on")
+    wait_for(lambda: state(t)[1] != "silent", "the end of the silence", SECONDS)
+
+    t.check("kill -KILL $(systemctl show -P MainPID sekimorid)")
+    silenced(t, "KILLED", 2)
+    assert t.run("systemctl is-active sekimorid")[1].strip() == "failed"
+    t.check("systemctl start sekimorid")
+    with t.usb.stick(serial="AGAIN"):
+        t.wait_record(event="EXPORT_DENIED", serial="AGAIN")
+    wait_collected(t, "the records of the agent that was started again")
+    wait_for(lambda: state(t)[1] != "silent", "the end of the silence", SECONDS)
 
 
 def test_a_terminal_that_is_booted_without_its_agent(t: Terminal) -> None:
