@@ -41,8 +41,9 @@ int skm_packet_listen(const char *path, int *ret_fd)
 	SKM_CLEANUP(skm_fd_close) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	/* The mode independent of our umask. Everybody may knock; who may ask is decided at the door. */
-	if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0) {
+	/* The mode independent of our umask. Everybody may knock; who may ask is decided at the door. The
+	 * mode comes last: whoever may knock is heard. */
+	if (listen(fd, BACKLOG) < 0 || chmod(path, 0666) < 0) {
 		r = -errno;
 		(void)unlink(path);
 		return r;

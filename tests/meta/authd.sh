@@ -7,6 +7,8 @@ command="$2/pam_module/sekimori-authd"
 folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null; rm -rf "$folder"' EXIT
 export LC_ALL=C
+# shellcheck source=tests/meta/authd_service.inc
+. "$1/tests/meta/authd_service.inc"
 unset SEKIMORI_LANG LANG LC_MESSAGES LISTEN_PID LISTEN_FDS CREDENTIALS_DIRECTORY NOTIFY_SOCKET
 failures=0
 
@@ -87,11 +89,8 @@ expect 1 "restore with something else" "$@" --restore-escrow "$0"
 # A service of its own: begins, locks the store once it is asked, ends on SIGTERM and takes its socket away.
 "$command" "$@" --log "$folder/log" --chain "$folder/chain" --socket "$folder/auth" 2>"$folder/journal" &
 server=$!
-for _ in $(seq 100); do
-    [ -S "$folder/auth" ] && break
-    sleep 0.1
-done
-[ "$(stat -c %a "$folder/auth")" = 666 ] || fail "the socket has mode $(stat -c %a "$folder/auth")"
+authd_folder=$folder
+authd_wait || fail "it does not begin"
 expect 1 "a second one" "$@" --log "$folder/log" --chain "$folder/chain" --socket "$folder/auth"
 says "a second one" "in use"
 kill "$server"
