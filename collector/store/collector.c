@@ -198,6 +198,8 @@ static int take_message(struct skm_collector *collector, char *line, size_t len)
 		(void)skm_ledger_alive(collector->ledger, wire.terminal, wire.stream, heard_sec);
 		return 0;
 	}
+	if (wire.is_beat)
+		return 0;
 	if (!wire.is_ours || wire.payload_len == 0)
 		return put_aside(collector, SKM_NOTICE_FOREIGN, &wire, wire.payload, wire.payload_len);
 	while (skm_wire_next(&wire, &record, &record_len)) {

@@ -169,6 +169,13 @@ static bool take_envelope(struct cursor *cursor, struct skm_wire *wire)
 	       take_stream(words[3], lens[3], wire->stream) && is_word(words[6], lens[6], "-");
 }
 
+static bool is_beat(const char *address, const char *message, size_t len)
+{
+	static const char beat[] = "resource-usage: origin=impstats ";
+	return strcmp(address, "127.0.0.1") == 0 && len >= sizeof(beat) - 1 &&
+	       memcmp(message, beat, sizeof(beat) - 1) == 0;
+}
+
 void skm_wire_parse(char *line, size_t len, struct skm_wire *ret_wire)
 {
 	struct skm_wire wire = {.is_ours = false};
@@ -186,6 +193,7 @@ void skm_wire_parse(char *line, size_t len, struct skm_wire *ret_wire)
 		wire.terminal[0] = wire.stream[0] = '\0';
 		wire.is_alive = false;
 		cursor.at = message;
+		wire.is_beat = is_beat(wire.address, message, message_len);
 	}
 	wire.payload = cursor.at;
 	wire.payload_len = (size_t)(cursor.end - cursor.at);

@@ -6,7 +6,8 @@
  * the template "%fromhost-ip% %rawmsg:::json%\n". The message is
  * `<109>1 - TERMINAL sekimori-STREAM - - - LINE[0x1E LINE…]`, or, with no record in it,
  * `<109>1 - TERMINAL sekimori-STREAM - alive - on`: the terminal is on, and has had nothing of that stream to
- * send for a while. Pure. */
+ * send for a while. And rsyslogd's own beat, `resource-usage: origin=impstats …` from 127.0.0.1: it has
+ * rsyslogd start us where no terminal says anything (conf/collector). Pure. */
 #ifndef SEKIMORI_STORE_WIRE_H
 #define SEKIMORI_STORE_WIRE_H
 
@@ -22,6 +23,7 @@ struct skm_wire {
 	char address[SKM_WIRE_ADDRESS_BYTES]; /* "" when it is none */
 	bool is_ours;			      /* the envelope is the forwarder's; else all of it is payload */
 	bool is_alive;			      /* it says no more than that the terminal is on */
+	bool is_beat;			      /* rsyslogd's own: it says nothing */
 	char terminal[SKM_WIRE_TERMINAL_BYTES];
 	char stream[SKM_WIRE_STREAM_BYTES];
 	const char *payload; /* within the line */

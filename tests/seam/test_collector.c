@@ -709,6 +709,7 @@ Test(collector, a_terminal_that_is_on_without_its_agent_is_told_and_nothing_is_s
 	skm_collector_tick(collector);
 	cr_assert_eq(count_in("log", "SILENT: "), 0, "a night");
 	cr_assert_str_eq(give(alive), "OK");
+	cr_assert_str_eq(give("127.0.0.1 resource-usage: origin=impstats utime=0"), "OK", "its rsyslogd's beat");
 	/* Over a restart of the collector too. */
 	reopen();
 	pass(MINUTE_USEC);

@@ -146,3 +146,12 @@ Test(store_wire, has_no_address_where_there_is_none)
 	cr_assert(wire.is_ours);
 	cr_assert_str_eq(wire.address, "");
 }
+
+Test(store_wire, knows_the_beat_of_its_rsyslogd)
+{
+	cr_assert(parse("127.0.0.1 resource-usage: origin=impstats utime=0 stime=2727 ").is_beat);
+	cr_assert_not(parse("10.0.0.7 resource-usage: origin=impstats utime=0").is_beat, "a terminal's word");
+	cr_assert_not(parse("127.0.0.1 resource-usage: origin=impstat").is_beat);
+	cr_assert_not(parse("127.0.0.1 global: origin=dynstats ").is_beat);
+	cr_assert_not(parse("127.0.0.1 <109>1 - T-1203 sekimori-agent - - - {}").is_beat);
+}
