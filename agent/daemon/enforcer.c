@@ -182,26 +182,35 @@ static int read_live_interface(
 	return 0;
 }
 
-static int read_live(
+static int read_interfaces(
 	const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
 {
-	uint64_t value = 0;
 	size_t count = 0;
 	live->interface_count = 0;
-	int r = read_number(session, "authorized", 10, UINT8_MAX, &value);
-	if (r < 0)
-		return r;
-	live->is_authorized = value != 0;
-	live->configuration = 0;
-	if (read_number(session, "bConfigurationValue", 10, UINT8_MAX, &value) == 0)
-		live->configuration = (uint8_t)value;
-	r = session->ops->interfaces(
+	int r = session->ops->interfaces(
 		session->ops->user, session->device, names, SKM_LIVE_INTERFACES_MAX, &count);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = read_live_interface(session, names[i], &live->interfaces[i]);
 	if (r == 0)
 		live->interface_count = (unsigned)count;
 	return r;
+}
+
+static int read_live(
+	const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+{
+	uint64_t value = 0;
+	live->interface_count = 0;
+	int r = read_number(session, "authorized", 10, UINT8_MAX, &value);
+	if (r < 0)
+		return r;
+	live->is_authorized = value != 0;
+	live->configuration = 0;
+	if (!live->is_authorized)
+		return 0; /* the kernel has taken its configuration, and with it the interfaces */
+	if (read_number(session, "bConfigurationValue", 10, UINT8_MAX, &value) == 0)
+		live->configuration = (uint8_t)value;
+	return read_interfaces(session, names, live);
 }
 
 static void check_controller(const struct session *session, uint16_t bus_number, struct skm_live_state *live)
@@ -346,6 +355,32 @@ static void tell_udev(const struct session *session, bool is_wholly_open)
 			       : "change 5e6b1a2c-7d0f-4a53-9c1e-2f8b6d40e917 SEKIMORI=closed");
 }
 
+static int authorize(
+	const struct session *session, char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+{
+	int r = session->ops->write(session->ops->user, session->device, "authorized", "1");
+	if (r < 0)
+		return r;
+	live->is_authorized = true;
+	return read_interfaces(session, names, live);
+}
+
+/* An authorised device, whose interfaces have just been read. */
+static int settle(const struct session *session, const struct skm_device *description,
+	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
+	struct skm_live_state *live)
+{
+	for (unsigned i = 0; i < live->interface_count; i++)
+		if (!was_judged(description, &live->interfaces[i].interface))
+			return SKM_ENFORCER_MISMATCH;
+	int r = open_interfaces(session, description, decision, names, live);
+	if (r == 0)
+		r = read_live(session, names, live);
+	if (r < 0)
+		return r;
+	return skm_enforcer_is_satisfied(description, decision, live) ? 0 : -EIO;
+}
+
 static int apply(const struct session *session, const struct skm_device *description,
 	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
 	struct skm_live_state *live)
@@ -358,24 +393,26 @@ static int apply(const struct session *session, const struct skm_device *descrip
 	check_controller(session, description->bus_number, live);
 	if (live->controller_is_open)
 		return SKM_ENFORCER_CONTROLLER_OPEN;
-	if (!live->is_authorized) {
-		r = session->ops->write(session->ops->user, session->device, "authorized", "1");
-		if (r < 0)
-			return r;
-		r = read_live(session, names, live);
-		if (r < 0)
-			return r;
+	if (!live->is_authorized)
+		r = authorize(session, names, live);
+	return r < 0 ? r : settle(session, description, decision, names, live);
+}
+
+/* Whatever went wrong, nothing stays half open. */
+static int conclude(const struct session *session, int r, const struct skm_decision *decision,
+	char (*names)[SKM_INTERFACE_NAME_BYTES], struct skm_live_state *live)
+{
+	if (is_gone(r))
+		return SKM_ENFORCER_GONE;
+	if (r != 0) {
+		struct skm_live_state now = *live;
+		if (read_live(session, names, &now) < 0)
+			now.is_authorized = true; /* cannot tell: close blindly */
+		(void)close_device(session, names, &now);
+		*live = now;
 	}
-	for (unsigned i = 0; i < live->interface_count; i++)
-		if (!was_judged(description, &live->interfaces[i].interface))
-			return SKM_ENFORCER_MISMATCH;
-	r = open_interfaces(session, description, decision, names, live);
-	if (r < 0)
-		return r;
-	r = read_live(session, names, live);
-	if (r < 0)
-		return r;
-	return skm_enforcer_is_satisfied(description, decision, live) ? 0 : -EIO;
+	tell_udev(session, r == 0 && decision->verdict == SKM_VERDICT_ALLOW);
+	return r;
 }
 
 int skm_enforcer_apply(const struct skm_device_ops *ops, int device, const struct skm_device *description,
@@ -383,18 +420,18 @@ int skm_enforcer_apply(const struct skm_device_ops *ops, int device, const struc
 {
 	const struct session session = {.ops = ops, .device = device};
 	char names[SKM_LIVE_INTERFACES_MAX][SKM_INTERFACE_NAME_BYTES];
-	struct skm_live_state live = {0};
-	int r = apply(&session, description, decision, names, &live);
-	if (r != 0 && !is_gone(r)) {
-		/* Whatever went wrong, nothing stays half open. */
-		struct skm_live_state now = live;
-		if (read_live(&session, names, &now) < 0)
-			now.is_authorized = true; /* cannot tell: close blindly */
-		(void)close_device(&session, names, &now);
-		live = now;
-	}
-	if (!is_gone(r))
-		tell_udev(&session, r == 0 && decision->verdict == SKM_VERDICT_ALLOW);
-	*ret_live = live;
-	return is_gone(r) ? SKM_ENFORCER_GONE : r;
+	*ret_live = (struct skm_live_state){0};
+	int r = apply(&session, description, decision, names, ret_live);
+	return conclude(&session, r, decision, names, ret_live);
+}
+
+int skm_enforcer_open(const struct skm_device_ops *ops, int device, const struct skm_device *description,
+	const struct skm_decision *decision, struct skm_live_state *live)
+{
+	const struct session session = {.ops = ops, .device = device};
+	char names[SKM_LIVE_INTERFACES_MAX][SKM_INTERFACE_NAME_BYTES];
+	int r = authorize(&session, names, live);
+	if (r == 0)
+		r = settle(&session, description, decision, names, live);
+	return conclude(&session, r, decision, names, live);
 }

@@ -48,6 +48,13 @@ SKM_NODISCARD int skm_enforcer_apply(const struct skm_device_ops *ops, int devic
 	const struct skm_device *description, const struct skm_decision *decision,
 	struct skm_live_state *ret_live);
 
+/* As skm_enforcer_apply with a decision that allows something, for the caller that has this very moment
+ * inspected the device and found it closed, behind a controller that is closed: `live` is that finding, then
+ * the state afterwards. */
+SKM_NODISCARD int skm_enforcer_open(const struct skm_device_ops *ops, int device,
+	const struct skm_device *description, const struct skm_decision *decision,
+	struct skm_live_state *live);
+
 /* Pure: is the kernel's state what the decision asks for? */
 bool skm_enforcer_is_satisfied(const struct skm_device *description, const struct skm_decision *decision,
 	const struct skm_live_state *live);

@@ -57,8 +57,7 @@ void skm_gatekeeper_start_is_over(struct skm_gatekeeper *gatekeeper)
 	gatekeeper->is_starting = false;
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 SKM_PRINTF(5, 6)
 static void record_device(struct skm_gatekeeper *gatekeeper, const struct skm_entry *entry,
@@ -98,9 +97,7 @@ static void record_decision(
 		record_device(gatekeeper, entry, SKM_EVENT_EXPORT_DENIED, SKM_OUTCOME_BLOCKED, "%s", detail);
 }
 
-/* ---- jobs
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- jobs ---- */
 
 /* What the kernel is to be brought to: the policy's word, or everything while the policy only watches. */
 static void plan_of(const struct skm_entry *entry, struct skm_decision *ret_plan)
@@ -177,8 +174,7 @@ static void settle(
 	submit(gatekeeper, entry, SKM_JOB_APPLY);
 }
 
-/* ---- judging
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- judging ---- */
 
 /* `is_closed`: nothing can be mounted from it. */
 static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_closed)
@@ -247,8 +243,7 @@ void skm_gatekeeper_log_resumed(struct skm_gatekeeper *gatekeeper)
 			judge_again(gatekeeper, entry, "records can be stored again");
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 static void report_controller(struct skm_gatekeeper *gatekeeper, const struct skm_job_result *result)
 {
@@ -409,8 +404,7 @@ void skm_gatekeeper_on_job(struct skm_gatekeeper *gatekeeper, const struct skm_j
 	}
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static void forget(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 {
@@ -437,23 +431,24 @@ static void on_missed(struct skm_gatekeeper *gatekeeper, const struct skm_usb_ev
 static void on_device_added(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event)
 {
 	struct skm_entry *entry = skm_registry_find(&gatekeeper->registry, event->name);
-	if (entry && !skm_entry_is_alive(entry)) {
+	if (entry && skm_entry_is_alive(entry)) {
+		entry->generation = gatekeeper->generation;
+		return;
+	}
+	if (entry)
 		forget(gatekeeper, entry); /* its removal was lost, and another one has its port */
-		entry = NULL;
+	int r = skm_registry_add(&gatekeeper->registry, event->name, event->syspath, &entry);
+	if (r < 0) {
+		on_missed(gatekeeper, event, r);
+		return;
 	}
-	if (!entry) {
-		int r = skm_registry_add(&gatekeeper->registry, event->name, event->syspath, &entry);
-		if (r < 0) {
-			on_missed(gatekeeper, event, r);
-			return;
-		}
-		memcpy(entry->device.port, entry->port, sizeof(entry->port));
-		entry->device.vendor_id = event->vendor_id;
-		entry->device.product_id = event->product_id;
-		entry->at_start = gatekeeper->is_starting;
-		submit(gatekeeper, entry, SKM_JOB_INSPECT);
-	}
+	memcpy(entry->device.port, entry->port, sizeof(entry->port));
+	entry->device.vendor_id = event->vendor_id;
+	entry->device.product_id = event->product_id;
+	entry->at_start = gatekeeper->is_starting;
 	entry->generation = gatekeeper->generation;
+	submit(gatekeeper, entry, SKM_JOB_INSPECT);
+	skm_worker_pool_dispatch(gatekeeper->pool); /* the other events of the plug can wait */
 }
 
 /* The device an interface belongs to: "1-2:1.0" => "1-2". */
@@ -566,8 +561,7 @@ void skm_gatekeeper_scan_end(struct skm_gatekeeper *gatekeeper)
 	}
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 void skm_gatekeeper_get_counts(const struct skm_gatekeeper *gatekeeper, struct skm_status *status)
 {

@@ -103,11 +103,14 @@ static bool run_job(const struct skm_worker_pool *pool, struct skm_job *job, int
 		bool is_heard = send_result(socket, &result);
 		if (!is_heard || !result.goes_on)
 			return is_heard;
-		job->device = result.device;
 		result.kind = SKM_JOB_APPLY;
 		result.goes_on = false;
+		result.code =
+			skm_enforcer_open(&pool->ops, device, &result.device, &job->decision, &result.live);
+	} else {
+		result.code =
+			skm_enforcer_apply(&pool->ops, device, &job->device, &job->decision, &result.live);
 	}
-	result.code = skm_enforcer_apply(&pool->ops, device, &job->device, &job->decision, &result.live);
 	return send_result(socket, &result);
 }
 

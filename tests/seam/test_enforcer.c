@@ -27,7 +27,7 @@ static struct skm_decision allow_hid(const struct skm_device *device)
 	return decision;
 }
 
-static int look_and_apply(struct fake_device *fake, struct skm_live_state *live)
+static int look(struct fake_device *fake, bool at_once, struct skm_live_state *live)
 {
 	struct skm_device_ops ops = fake_device_ops(fake);
 	struct skm_device device;
@@ -35,7 +35,19 @@ static int look_and_apply(struct fake_device *fake, struct skm_live_state *live)
 	if (r != 0)
 		return r;
 	struct skm_decision decision = allow_hid(&device);
-	return skm_enforcer_apply(&ops, -1, &device, &decision, live);
+	return at_once ? skm_enforcer_open(&ops, -1, &device, &decision, live)
+		       : skm_enforcer_apply(&ops, -1, &device, &decision, live);
+}
+
+static int look_and_apply(struct fake_device *fake, struct skm_live_state *live)
+{
+	return look(fake, false, live);
+}
+
+/* In the one job that looked: nothing is read a second time. */
+static int look_and_open(struct fake_device *fake, struct skm_live_state *live)
+{
+	return look(fake, true, live);
 }
 
 static void assert_nothing_else_bound(const struct fake_device *fake, const char *when)
@@ -110,13 +122,29 @@ Test(enforcer, opens_a_keyboard)
 
 Test(enforcer, opens_only_the_keyboard_of_a_composite)
 {
+	for (int at_once = 0; at_once <= 1; at_once++) {
+		struct fake_device fake;
+		struct skm_live_state live;
+		fake_device_init(&fake, "1-2", fake_composite, 2);
+		cr_assert_eq(look(&fake, at_once, &live), 0);
+		cr_expect(fake.interfaces[0].has_driver);
+		cr_expect(!fake.interfaces[1].authorized);
+		cr_expect(live.is_authorized && live.interfaces[0].has_driver &&
+			  !live.interfaces[1].is_authorized);
+		assert_nothing_else_bound(&fake, "composite");
+	}
+}
+
+Test(enforcer, asks_the_kernel_less_when_it_has_just_looked)
+{
 	struct fake_device fake;
 	struct skm_live_state live;
-	fake_device_init(&fake, "1-2", fake_composite, 2);
+	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
 	cr_assert_eq(look_and_apply(&fake, &live), 0);
-	cr_expect(fake.interfaces[0].has_driver);
-	cr_expect(!fake.interfaces[1].authorized);
-	assert_nothing_else_bound(&fake, "composite");
+	unsigned calls = fake.calls;
+	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
+	cr_assert_eq(look_and_open(&fake, &live), 0);
+	cr_expect_lt(fake.calls, calls);
 }
 
 Test(enforcer, closes_what_it_finds_open)
@@ -150,13 +178,15 @@ Test(enforcer, closes_the_controller_before_it_opens_a_device)
 
 Test(enforcer, refuses_interfaces_that_were_not_announced)
 {
-	struct fake_device fake;
-	struct skm_live_state live;
-	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
-	fake.interfaces[0].live_class = 8;
-	cr_assert_eq(look_and_apply(&fake, &live), SKM_ENFORCER_MISMATCH);
-	cr_expect(!fake.authorized, "closed again");
-	cr_expect(!fake.interfaces[0].ever_had_driver);
+	for (int at_once = 0; at_once <= 1; at_once++) {
+		struct fake_device fake;
+		struct skm_live_state live;
+		fake_device_init(&fake, "1-2", &fake_keyboard, 1);
+		fake.interfaces[0].live_class = 8;
+		cr_assert_eq(look(&fake, at_once, &live), SKM_ENFORCER_MISMATCH);
+		cr_expect(!fake.authorized && !live.is_authorized, "closed again");
+		cr_expect(!fake.interfaces[0].ever_had_driver);
+	}
 }
 
 Test(enforcer, keeps_a_second_configuration_closed)
@@ -176,7 +206,8 @@ Test(enforcer, keeps_a_second_configuration_closed)
 Test(enforcer, never_opens_too_much_whatever_fails)
 {
 	for (unsigned k = 1; k < 60; k++) {
-		for (int kind = 0; kind < 2; kind++) {
+		for (int way = 0; way < 4; way++) {
+			const bool kind = way & 1, at_once = way & 2;
 			struct fake_device fake;
 			struct skm_live_state live;
 			fake_device_init(&fake, "1-2", fake_composite, 2);
@@ -184,7 +215,7 @@ Test(enforcer, never_opens_too_much_whatever_fails)
 				fake.gone_at = k;
 			else
 				fake.fail_at = k;
-			int r = look_and_apply(&fake, &live);
+			int r = look(&fake, at_once, &live);
 			assert_nothing_else_bound(&fake, kind ? "gone" : "failed");
 			if (kind && fake.calls >= k)
 				cr_expect(r == SKM_ENFORCER_GONE || r == 0, "call %u: %d", k, r);
