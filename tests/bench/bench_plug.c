@@ -2,8 +2,14 @@
 /* usage: bench_plug GADGET UDC FIRST COUNT SECONDS [FILE WORD]
  * Plugs the configfs gadget GADGET into the controller UDC (dummy_hcd) up to COUNT times, at most for
  * SECONDS, each time with a serial number of its own (BENCH-FIRST ...), and prints as JSON how long it took
- * from the kernel's `add` of the USB device until without FILE   its input event device appears: the keyboard
- * can be typed on with FILE      a line with the serial number and WORD stands in FILE: the stick is recorded
+ * from the kernel's `add` of the USB device (usec): without FILE, until its input event device appears, and
+ * the keyboard can be typed on; with FILE, until a line with the serial number and WORD stands in it, and the
+ * stick is recorded.
+ *
+ * For a keyboard, driven_usec is how long it took until its driver had made the input device. What lies
+ * between the two is the kernel's alone: it sleeps for 50 ms and waits for grace periods of RCU, whoever has
+ * let the keyboard in.
+ *
  * One clock and one process see both ends, so nothing is compared across clocks. A real-time priority makes
  * it the first to run when an event comes; it then takes some microseconds, the same for whoever is measured.
  * Events: the kernel's multicast group, not udevd's. Interface: Documentation/usb/gadget_configfs.rst. */
@@ -32,7 +38,7 @@ struct bench {
 	int events, notify, file;
 	char serial[32];
 	char device[PATH_MAX]; /* DEVPATH of what was plugged in; "" until the kernel has announced it */
-	uint64_t added_usec, done_usec;
+	uint64_t added_usec, driven_usec, done_usec;
 	bool is_removed;
 	char *text; /* what has come to FILE since the plug */
 	size_t len;
@@ -109,9 +115,13 @@ static void take_event(struct bench *bench, const char *message, size_t len, uin
 	}
 	if (is_device && strcmp(action, "remove") == 0 && strcmp(path, bench->device) == 0)
 		bench->is_removed = true;
-	if (!bench->path && *bench->device && !bench->done_usec && strcmp(action, "add") == 0 &&
-		strncmp(path, bench->device, strlen(bench->device)) == 0 &&
-		strncmp(value_of(message, len, "DEVNAME"), "input/event", 11) == 0)
+	if (bench->path || !*bench->device || strcmp(action, "add") != 0 ||
+		strncmp(path, bench->device, strlen(bench->device)) != 0 ||
+		strcmp(value_of(message, len, "SUBSYSTEM"), "input") != 0)
+		return;
+	if (!bench->driven_usec)
+		bench->driven_usec = now;
+	if (!bench->done_usec && strncmp(value_of(message, len, "DEVNAME"), "input/event", 11) == 0)
 		bench->done_usec = now;
 }
 
@@ -178,7 +188,7 @@ static uint64_t plug_once(struct bench *bench, unsigned number)
 	(void)snprintf(bench->serial, sizeof(bench->serial), "BENCH-%06u", number);
 	write_attribute(bench, "strings/0x409/serialnumber", bench->serial);
 	bench->device[0] = '\0';
-	bench->added_usec = bench->done_usec = 0;
+	bench->added_usec = bench->driven_usec = bench->done_usec = 0;
 	bench->is_removed = false;
 	bench->len = 0;
 	free(bench->text);
@@ -217,16 +227,20 @@ int main(int argc, char **argv)
 		give_up("cannot get a real-time priority");
 	open_events(&bench);
 	open_file(&bench);
+	uint64_t driven[PLUGS_MAX];
+	unsigned done = 0;
 	printf("{\"usec\":[");
-	const char *comma = "";
 	for (unsigned i = 0; i < count && missed == 0 && now_usec() < limit; i++) {
 		uint64_t usec = plug_once(&bench, first + i);
 		missed += usec == 0;
-		if (usec) {
-			printf("%s%llu", comma, (unsigned long long)usec);
-			comma = ",";
-		}
+		if (!usec)
+			continue;
+		printf("%s%llu", done ? "," : "", (unsigned long long)usec);
+		driven[done++] = bench.driven_usec ? bench.driven_usec - bench.added_usec : 0;
 	}
+	printf("],\"driven_usec\":[");
+	for (unsigned i = 0; i < done && !bench.path; i++)
+		printf("%s%llu", i ? "," : "", (unsigned long long)driven[i]);
 	printf("],\"missed\":%u}\n", missed);
 	free(bench.text);
 	return 0;
