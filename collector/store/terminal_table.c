@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +43,8 @@ struct table {
 	struct certificate *certificates;
 	size_t certificate_count;
 	int64_t now_sec;
-	bool is_saved; /* false: the store has not run, since rsyslog starts it with the first message */
+	bool is_saved;	 /* false: the store has not run yet */
+	bool is_watched; /* the store runs, and would notice silence */
 };
 
 static void free_table(struct table *table)
@@ -116,7 +118,7 @@ static struct certificate *find_certificate(const struct table *table, const cha
 						       sizeof(*table->certificates), compare_certificates);
 }
 
-static const char *state_of(const struct row *row)
+static const char *state_of(const struct row *row, bool is_watched)
 {
 	const struct skm_chain_entry *entry = &row->entry;
 	if (entry->forks > 0)
@@ -135,6 +137,8 @@ static const char *state_of(const struct row *row)
 		return "never";
 	if (row->has_certificate && row->certificate_days <= CERTIFICATE_WARNING_DAYS)
 		return "certificate";
+	if (!is_watched)
+		return "unwatched";
 	return entry->is_stopped ? "off" : "ok";
 }
 
@@ -149,7 +153,7 @@ static void add_row(struct table *table, const struct skm_chain_entry *entry, st
 	*row = (struct row){.entry = *entry, .has_certificate = certificate != NULL};
 	if (certificate)
 		row->certificate_days = (certificate->end_sec - table->now_sec) / SEC_PER_DAY;
-	row->state = state_of(row);
+	row->state = state_of(row, table->is_watched);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -349,7 +353,8 @@ static const char *state_text(const char *state, enum skm_language language)
 	} texts[] = {{"ok", "正常", "ok"}, {"off", "停止中", "off"}, {"ended", "旧系列", "ended"},
 		{"silent", "応答なし", "SILENT"}, {"stopped", "停止操作", "STOPPED"},
 		{"never", "受信なし", "NEVER HEARD"}, {"gap", "欠番", "GAP"}, {"fork", "分岐", "FORK"},
-		{"edit", "改ざんの疑い", "EDIT"}, {"certificate", "証明書期限", "CERTIFICATE"}};
+		{"edit", "改ざんの疑い", "EDIT"}, {"certificate", "証明書期限", "CERTIFICATE"},
+		{"unwatched", "監視なし", "UNWATCHED"}};
 	for (size_t i = 0; i < SKM_ARRAY_SIZE(texts); i++) {
 		if (strcmp(texts[i].state, state) == 0)
 			return skm_text(language, texts[i].japanese, texts[i].english);
@@ -413,6 +418,11 @@ static void print_text(const struct table *table, enum skm_language language, FI
 	if (!table->is_saved)
 		(void)fputs(
 			skm_text(language, "まだ何も受信していません\n", "nothing was received yet\n"), file);
+	else if (!table->is_watched)
+		(void)fputs(
+			skm_text(language, "収集が動いていません。以下は、動いていたときの最後の状態です\n",
+				"the store does not run; what follows is what it knew when it did\n"),
+			file);
 	for (size_t i = 0; i < table->row_count; i++) {
 		print_text_row(&table->rows[i], language, file);
 		unwell += !is_well(table->rows[i].state);
@@ -423,6 +433,14 @@ static void print_text(const struct table *table, enum skm_language language, FI
 }
 
 /* ---- all of it ---- */
+
+/* The store holds its lock for as long as it runs. Whoever may read the state need not be able to open the
+ * lock, since he could hold it himself then; he is not told. */
+static bool is_watched(int folderfd)
+{
+	SKM_CLEANUP(skm_fd_close) int fd = openat(folderfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? errno == EACCES : flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
 
 static int load(const struct skm_table_options *options, struct table *table)
 {
@@ -441,6 +459,7 @@ static int load(const struct skm_table_options *options, struct table *table)
 	if (r == 0)
 		r = skm_snapshot_load(folderfd, ledger, &unused);
 	table->is_saved = r == 0;
+	table->is_watched = is_watched(folderfd);
 	if (r == SKM_SNAPSHOT_NONE)
 		r = 0;
 	if (r == SKM_SNAPSHOT_DAMAGED)

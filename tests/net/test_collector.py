@@ -43,7 +43,7 @@ class Case(unittest.TestCase):
         return Sender(self.collector.port, bundle, list(messages)).send()
 
     def status(self):
-        """From the saved state: the store is stopped for it, so that nothing is missing in it."""
+        """From the saved state: the store is stopped for it, so that nothing is missing in it (and nobody watches)."""
         self.collector.stop()
         done = self.collector.command("status", "--json", expect=None)
         return {(row["terminal"], row["stream"]): row for row in json.loads(done.stdout)}
@@ -118,7 +118,7 @@ class Content(Case):
         self.assert_exact(terminal)
         self.assertEqual(self.collector.stored("aside"), [])
         row = self.status()["T-1", "agent"]
-        self.assertEqual((row["state"], row["last"], row["address"]), ("ok", 3, "::1"))
+        self.assertEqual((row["state"], row["last"], row["address"]), ("unwatched", 3, "::1"))
         self.assertIsNotNone(row["on_without_records"])
 
     def test_what_is_wrong_with_a_chain_is_named(self):
@@ -165,7 +165,7 @@ class Loss(Case):
         senders = self.run_fleet(disturb)
         self.assertGreater(sum(sender.connections for sender in senders), len(senders))
         for row in self.status().values():
-            self.assertEqual((row["state"], row["missing"], row["forks"], row["edits"]), ("ok", 0, 0, 0))
+            self.assertEqual((row["state"], row["missing"], row["forks"], row["edits"]), ("unwatched", 0, 0, 0))
 
     def test_store_alone_killed_three_times(self):
         def disturb():

@@ -166,7 +166,7 @@ class Trail(Scene):
         assert self.collector.stored("aside") == []
         # The store's words, which rsyslogd would not hand on.
         assert not glob.glob(self.folder + "/sanitizer.*"), Collector.read(glob.glob(self.folder + "/sanitizer.*")[0])[:3000]
-        rows = {row["stream"]: row for row in json.loads(self.collector.command("status", "--json").stdout)}
+        rows = {row["stream"]: row for row in json.loads(self.collector.command("status", "--json", expect=1).stdout)}
         for stream, length in lengths.items():
             row = rows[stream]
             assert (row["terminal"], row["complete_to"], row["last"]) == (NAME, length, length), row

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "snapshot.h"
 #include "store_lines.h"
@@ -17,6 +19,7 @@
 
 static char root[TMPDIR_BYTES], certificates[TMPDIR_BYTES + 16];
 static struct skm_ledger *ledger;
+static int lockfd; /* as a store that runs holds it */
 
 static void setup(void)
 {
@@ -25,11 +28,17 @@ static void setup(void)
 	snprintf(certificates, sizeof(certificates), "%s/terminals", root);
 	cr_assert_eq(skm_chain_start(), 0);
 	cr_assert_eq(skm_ledger_new(&none, &ledger), 0);
+	tmpdir_write(root, "", "lock");
+	int folderfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	lockfd = openat(folderfd, "lock", O_RDWR | O_CLOEXEC);
+	cr_assert_eq(flock(lockfd, LOCK_EX | LOCK_NB), 0);
+	close(folderfd);
 }
 
 static void teardown(void)
 {
 	ledger = skm_ledger_free(ledger);
+	close(lockfd);
 	tmpdir_remove(root);
 }
 
@@ -156,6 +165,38 @@ Test(terminal_table, names_each_trouble)
 	cr_assert(strstr(text, "欠番 6-8"), "%s", text);
 	cr_assert(strstr(text, "計 9 系列、うち要確認 8"), "%s", text);
 	free(text);
+}
+
+/* A collector that stands still would show for ever what it last knew. */
+Test(terminal_table, nothing_is_well_that_nobody_watches)
+{
+	struct skm_chain_entry ok = entry_of("T-1", 1), off = entry_of("T-2", 2), silent = entry_of("T-3", 3);
+	char *text = NULL;
+	off.is_stopped = true;
+	off.stop = SKM_STOP_SHUTDOWN;
+	silent.is_silent = true;
+	add(&ok);
+	add(&off);
+	add(&silent);
+	cr_assert_eq(flock(lockfd, LOCK_UN), 0);
+	json_t *rows = print_json(1);
+	cr_assert_str_eq(state_of(rows, 0), "unwatched");
+	cr_assert_str_eq(state_of(rows, 1), "unwatched");
+	cr_assert_str_eq(state_of(rows, 2), "silent");
+	json_decref(rows);
+	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_EN, &text), 1);
+	cr_assert(
+		strstr(text, "the store does not run") && strstr(text, "T-1/agent  UNWATCHED\n"), "%s", text);
+	free(text);
+	cr_assert_eq(print(SKM_TABLE_TEXT, SKM_LANGUAGE_JA, &text), 1);
+	cr_assert(strstr(text, "収集が動いていません"), "%s", text);
+	free(text);
+	char lock[TMPDIR_BYTES + 8];
+	snprintf(lock, sizeof(lock), "%s/lock", root);
+	cr_assert_eq(unlink(lock), 0);
+	rows = print_json(1);
+	cr_assert_str_eq(state_of(rows, 0), "unwatched", "no store has ever run here");
+	json_decref(rows);
 }
 
 /* Stream "auth" ends with a checkpoint and says no reason; nothing is expected of it while nobody logs in. */

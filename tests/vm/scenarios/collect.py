@@ -56,7 +56,10 @@ def test_records_arrive(t: Terminal) -> None:
     wait_collected(t, "the refusal at the collector")
     assert t.run(f"cat {STORE}/records/*.jsonl | grep -q COLLECT1")[0] == 0
 
+    wait_for(lambda: "ok" == state(t)[1], "the state of the agent's stream", SECONDS)
+
     t.check("systemctl stop sekimori-collector")
+    assert (1, "unwatched") == state(t)
     with t.usb.stick(serial="COLLECT2"):
         t.wait_record(event="EXPORT_DENIED", serial="COLLECT2")
     assert t.run(f"cat {STORE}/records/*.jsonl | grep -q COLLECT2")[0] != 0
