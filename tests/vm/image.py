@@ -402,10 +402,16 @@ def _make_disk(kind: Kind, work: Path, root_tar: Path, deb: Path | None, image: 
 
 
 def _drop_old(cache: Path) -> None:
-    """Removes images of packages that nobody has tested for a day: each build of the product makes one."""
-    for disk in cache.glob("*-with-*.disk"):
-        if time.time() - disk.stat().st_mtime > 24 * 3600:
-            for path in cache.glob(disk.stem + ".*"):
+    """Removes images of packages that nobody has tested for a day, since each build of the product makes one, and what else
+    nobody has used for two weeks: a change of an image's recipe leaves the old one behind."""
+    groups: dict[str, list[Path]] = {}
+    for path in cache.iterdir():
+        if path.is_file() and path.suffix != ".lock":
+            groups.setdefault(path.name.partition(".")[0], []).append(path)
+    for name, paths in groups.items():
+        days = 1 if "-with-" in name else 14
+        if time.time() - max(path.stat().st_mtime for path in paths) > days * 24 * 3600:
+            for path in paths:
                 path.unlink()
 
 
@@ -438,6 +444,7 @@ def ensure_image(deb: Path | None = None, kind_name: str = "base") -> Image:
             with _work_folder(cache) as work:
                 if not root_tar.exists():
                     _fetch_root(kind, work, root_tar)
+                os.utime(root_tar)
                 _make_disk(kind, work, root_tar, deb.resolve() if deb else None, image)
             say(f"built in {time.monotonic() - began:.0f} s: {image.disk}")
             _drop_old(cache)
@@ -455,6 +462,7 @@ def ensure_root(suite: str, packages: Iterable[str]) -> Path:
             _check_tools()
             with _work_folder(cache) as work:
                 _fetch_root(kind, work, root_tar)
+        os.utime(root_tar)
     return root_tar
 
 
