@@ -232,7 +232,7 @@ class Bench:
                         latency, cpu = self.plug(service, kind, share, share * 10)
                         for end, values in latency.items():
                             service.latency.setdefault(end, []).extend(values)
-                        service.cpu.setdefault(kind, []).append(cpu)
+                        service.cpu[kind].append(cpu)
         self.row("keyboard: its driver at work: median", *(statistics.median(service.latency["keyboard driven"])
                                                            for service in SERVICES), "ms")
         for end, what in (("keyboard", "keyboard usable"), ("stick", "stick refused and recorded")):

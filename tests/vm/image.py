@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -410,9 +410,10 @@ def _drop_old(cache: Path) -> None:
             groups.setdefault(path.name.partition(".")[0], []).append(path)
     for name, paths in groups.items():
         days = 1 if "-with-" in name else 14
-        if time.time() - max(path.stat().st_mtime for path in paths) > days * 24 * 3600:
-            for path in paths:
-                path.unlink()
+        with suppress(FileNotFoundError):       # somebody else's file that was only being made, or is dropped by him
+            if time.time() - max(path.stat().st_mtime for path in paths) > days * 24 * 3600:
+                for path in paths:
+                    path.unlink()
 
 
 @contextmanager
