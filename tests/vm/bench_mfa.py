@@ -82,7 +82,7 @@ def table_of(lines: Sequence[Sequence[str]]) -> str:
                                in enumerate(zip(line, widths))).rstrip() for line in lines)
 
 
-def login_lines(logins: dict[str, Any]) -> tuple[dict[str, bool], list[Sequence[str]]]:
+def login_lines(logins: dict[str, Any], is_claimed: bool) -> tuple[dict[str, bool], list[Sequence[str]]]:
     claims: dict[str, bool] = {}
     lines: list[Sequence[str]] = [("", "Sekimori", "google-auth", "pam_oath", "ratio to the faster", "claim")]
     for case in ("right", "wrong", "unknown"):
@@ -90,7 +90,7 @@ def login_lines(logins: dict[str, Any]) -> tuple[dict[str, bool], list[Sequence[
             values = [logins[name][case][key] / 1000 for name in rivals.NAMES]
             ratio = values[0] / min(values[1:])
             verdict = ""
-            if (case, key) == ("right", "p50_usec"):
+            if is_claimed and (case, key) == ("right", "p50_usec"):
                 claims["login: not slower than the faster of the two"] = ratio <= 1
                 verdict = "holds" if ratio <= 1 else "does not hold"
             lines.append((f"login, {case}: {key[:3]}", *(f"{value:.2f} ms" for value in values), f"{ratio:.2f}", verdict))
@@ -98,7 +98,7 @@ def login_lines(logins: dict[str, Any]) -> tuple[dict[str, bool], list[Sequence[
 
 
 def show_logins(logins: dict[str, Any]) -> tuple[dict[str, bool], str]:
-    claims, lines = login_lines(logins)
+    claims, lines = login_lines(logins, is_claimed=True)
     return claims, table_of(lines)
 
 
@@ -107,7 +107,8 @@ def measure(t: Terminal, runs: int) -> tuple[dict[str, Any], dict[str, bool], st
     prepare(t)
     logins = measure_logins(t)
     races = measure_races(t, runs)
-    claims, lines = login_lines(logins)
+    # tests/bench/login.py claims it, on a real processor, and says why not here
+    claims, lines = login_lines(logins, is_claimed=False)
     for sessions, found in races.items():
         claims[f"one code, {sessions} sessions: accepted once"] = all(count == 1 for count in found["sekimori"])
         spans = [f"{min(found[name])}-{max(found[name])}" for name in rivals.NAMES]
