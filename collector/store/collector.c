@@ -164,7 +164,7 @@ static int take_record(struct skm_collector *collector, const struct skm_wire *w
 {
 	struct skm_record_facts facts;
 	enum skm_judgement judgement = SKM_JUDGED_ASIDE;
-	struct skm_arrival arrival = {wire->terminal, wire->stream, wire->address, heard_sec};
+	struct skm_arrival arrival = {wire->terminal, wire->stream, wire->address, heard_sec, false};
 	/* A stream of another name than the envelope's is somebody's mistake or trick, and no record of it.
 	 */
 	if (skm_record_facts_parse(line, len, &facts) < 0 || strcmp(facts.stream, wire->stream) != 0)
@@ -290,8 +290,10 @@ static int commit(struct skm_collector *collector)
 		begin_failing(collector, r);
 		return r;
 	}
+	/* A beat or a sign of life writes nothing, so it says nothing of the disk. */
+	if (collector->record_lines.len + collector->aside_lines.len > 0)
+		collector->is_failing = false;
 	collector->record_lines.len = collector->aside_lines.len = 0;
-	collector->is_failing = false;
 	collector->is_dirty = true;
 	collector->foreign_untold += collector->foreign;
 	collector->foreign = 0;
@@ -414,7 +416,11 @@ static int replay_line(
 	struct skm_collector *collector = user;
 	struct skm_record_facts facts;
 	enum skm_judgement judgement = SKM_JUDGED_ASIDE;
-	struct skm_arrival arrival = {"", "", "", file->st_mtim.tv_sec};
+	struct skm_arrival arrival = {.terminal = "",
+		.stream = "",
+		.address = "",
+		.heard_sec = file->st_mtim.tv_sec,
+		.is_read_back = true};
 	if (skm_record_facts_parse(line, len, &facts) < 0) {
 		struct skm_notice notice = {.kind = SKM_NOTICE_EDIT};
 		char name[SKM_DAY_NAME_BYTES];
@@ -449,6 +455,7 @@ static int read_back(struct skm_collector *collector)
 		r = skm_print_index_flush(collector->index);
 	if (r < 0)
 		return r;
+	skm_ledger_not_after(collector->ledger, listening_sec(collector, &collector->opened));
 	/* Everything was told when it happened; only what the last half minute showed may not have been. */
 	if (is_rebuilt)
 		collector->notice_count = 0;

@@ -376,6 +376,13 @@ static void learn(const struct skm_ledger *ledger, struct skm_chain_entry *entry
 	}
 }
 
+/* The index is ahead of a state that was lost or is older: that it knows the number does not say that the
+ * state does. */
+static bool is_refill(const struct skm_chain_entry *entry, const struct skm_arrival *arrival)
+{
+	return arrival->is_read_back && skm_chain_entry_missing(entry) > 0;
+}
+
 static enum skm_judgement judge(const struct skm_ledger *ledger, struct skm_chain_entry *entry,
 	const struct skm_record_facts *facts, const struct skm_arrival *arrival)
 {
@@ -394,7 +401,7 @@ static enum skm_judgement judge(const struct skm_ledger *ledger, struct skm_chai
 			tell(ledger, entry, SKM_NOTICE_HEARD, 0, 0, "heard again");
 		}
 		learn(ledger, entry, facts, arrival);
-	} else if (!look_up(ledger, entry, facts->sequence, print)) {
+	} else if (is_refill(entry, arrival) || !look_up(ledger, entry, facts->sequence, print)) {
 		take_late(ledger, entry, facts);
 	} else if (is_print_of(print, facts->hash)) {
 		entry->duplicates++;
@@ -460,6 +467,17 @@ static bool is_late(
 {
 	int64_t moved = entry->moved_sec > since_sec ? entry->moved_sec : since_sec;
 	return now_sec - moved > limit_sec;
+}
+
+void skm_ledger_not_after(struct skm_ledger *ledger, int64_t now_sec)
+{
+	for (size_t i = 0; i < ledger->count; i++) {
+		struct skm_chain_entry *entry = &ledger->order[i]->entry;
+		if (entry->moved_sec > now_sec)
+			entry->moved_sec = now_sec;
+		if (entry->alive_sec > now_sec)
+			entry->alive_sec = now_sec;
+	}
 }
 
 bool skm_ledger_alive(struct skm_ledger *ledger, const char *terminal, const char *stream, int64_t now_sec)

@@ -108,6 +108,7 @@ struct skm_ledger *skm_ledger_free(struct skm_ledger *ledger);
 struct skm_arrival {
 	const char *terminal, *stream, *address; /* of the envelope; "" = not known (read back from disk) */
 	int64_t heard_sec;
+	bool is_read_back; /* from our own files: it is stored, and the index may know it already */
 };
 enum skm_judgement {
 	SKM_JUDGED_STORE, /* belongs into the records */
@@ -118,6 +119,10 @@ enum skm_judgement {
 /* Judges and takes in one record; tells what is remarkable. 0 or -ENOMEM (nothing was taken in). */
 SKM_NODISCARD int skm_ledger_take(struct skm_ledger *ledger, const struct skm_record_facts *facts,
 	const struct skm_arrival *arrival, enum skm_judgement *ret_judgement);
+
+/* At a start: a time that is still to come is of a clock that ran ahead. Silence would be measured from
+ * there. */
+void skm_ledger_not_after(struct skm_ledger *ledger, int64_t now_sec);
 
 /* The forwarder of a terminal says that the machine is on and that it has had nothing of the stream to send
  * for a heartbeat period. It proves nothing, so it can make nothing look better: it only contradicts a chain

@@ -7,7 +7,10 @@
 #include "sekimori/record.h"
 #include "sekimori/stop_reason.h"
 
-#define SKM_RECORD_FACTS_SEQUENCE_MAX (UINT64_C(1) << 40) /* 2^40 records: 35,000 years at one a second */
+/* 2^36 records: 2,000 years at one a second. Each number has a place of 16 bytes in its chain's file of the
+ * index: what one record says of itself must not lead behind the end of what a file can have (ext4 with small
+ * blocks: 4 TiB). */
+#define SKM_RECORD_FACTS_SEQUENCE_MAX (UINT64_C(1) << 36)
 
 struct skm_record_facts {
 	/* --- the chain: strict; without it a line is no record --- */

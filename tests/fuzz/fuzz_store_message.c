@@ -29,7 +29,7 @@ static void check_record(
 	struct skm_ledger *ledger, const struct skm_wire *wire, const char *record, size_t len)
 {
 	struct skm_record_facts facts;
-	struct skm_arrival arrival = {wire->terminal, wire->stream, wire->address, 1};
+	struct skm_arrival arrival = {wire->terminal, wire->stream, wire->address, 1, false};
 	enum skm_judgement judgement;
 	check_aside(wire, record, len);
 	if (skm_record_facts_parse(record, len, &facts) < 0)

@@ -360,6 +360,26 @@ Test(collector, a_full_disk_says_again_and_loses_nothing)
 	cr_assert_eq(entry()->breaks, 0);
 }
 
+/* rsyslogd says something each minute (impstats), and the terminals theirs; neither writes to the disk. */
+Test(collector, a_full_disk_is_told_once_although_rsyslogd_speaks)
+{
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 1);
+	disk.fails_at = disk.calls + 1;
+	for (unsigned i = 0; i < 5; i++) {
+		cr_assert_str_neq(send_records(2, 2), "OK");
+		cr_assert_str_eq(give("127.0.0.1 resource-usage: origin=impstats utime=1"), "OK");
+		pass(MINUTE_USEC);
+		skm_collector_tick(collector);
+	}
+	cr_assert_eq(count_in("log", "DISK: "), 1, "%u times", count_in("log", "DISK: "));
+	disk.fails_at = 0;
+	expect_ok(2, 2);
+	disk.fails_at = disk.calls + 1;
+	cr_assert_str_neq(send_records(3, 3), "OK");
+	cr_assert_eq(count_in("log", "DISK: "), 2, "again when it begins again");
+}
+
 /* Whichever call fails, and for however long: what was answered OK is there, the rest comes again. */
 Test(collector, survives_a_failure_of_any_call)
 {
@@ -709,7 +729,8 @@ Test(collector, a_terminal_that_is_on_without_its_agent_is_told_and_nothing_is_s
 	skm_collector_tick(collector);
 	cr_assert_eq(count_in("log", "SILENT: "), 0, "a night");
 	cr_assert_str_eq(give(alive), "OK");
-	cr_assert_str_eq(give("127.0.0.1 resource-usage: origin=impstats utime=0"), "OK", "its rsyslogd's beat");
+	cr_assert_str_eq(
+		give("127.0.0.1 resource-usage: origin=impstats utime=0"), "OK", "its rsyslogd's beat");
 	/* Over a restart of the collector too. */
 	reopen();
 	pass(MINUTE_USEC);
@@ -795,4 +816,75 @@ Test(collector, a_missing_sendmail_holds_up_nothing)
 	char path[TMPDIR_BYTES + 64];
 	snprintf(path, sizeof(path), "%s/mail.sending", folder);
 	cr_assert_eq(access(path, F_OK), 0, "kept for a sendmail that comes later");
+}
+
+/* A clock that is nine hours ahead when the collector starts (its hardware clock holds local time), and right
+ * at the next. */
+Test(collector, misses_a_terminal_after_the_clock_ran_ahead)
+{
+	time_now.realtime_usec += INT64_C(9) * 60 * (int64_t)MINUTE_USEC;
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 2);
+	time_now.realtime_usec -= INT64_C(9) * 60 * (int64_t)MINUTE_USEC;
+	pass(MINUTE_USEC);
+	expect_ok(3, 3);
+	reopen();
+	pass(19 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "SILENT: "), 0);
+	pass(2 * MINUTE_USEC);
+	skm_collector_tick(collector);
+	cr_assert_eq(count_in("log", "SILENT: "), 1);
+}
+
+/* Nothing of it was lost; the index knows them, the state does not. */
+Test(collector, a_gap_that_was_filled_stays_so_when_the_state_is_made_again)
+{
+	static const unsigned late[] = {2, 4, 6};
+	char path[TMPDIR_BYTES + 64];
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 1);
+	for (unsigned i = 3; i <= 9; i += 2)
+		expect_ok(i, i);
+	for (unsigned i = 0; i < SKM_ARRAY_SIZE(late); i++)
+		expect_ok(late[i], late[i]);
+	cr_assert_eq(skm_chain_entry_missing(entry()), 1);
+	collector = skm_collector_close(collector);
+	snprintf(path, sizeof(path), "%s/state", folder);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(open_store(), 0);
+	cr_assert_eq(skm_chain_entry_missing(entry()), 1);
+	cr_assert_eq(skm_chain_entry_complete(entry()), 7);
+	cr_assert_eq(entry()->records, 8);
+	cr_assert_eq(entry()->breaks, 0);
+	expect_ok(8, 8);
+	cr_assert_eq(skm_chain_entry_missing(entry()), 0);
+}
+
+/* One record that gives itself the highest number it may: its place in the index is there, and nothing else
+ * is touched. One more is no record. */
+Test(collector, a_terminal_that_makes_up_numbers_stops_nobody)
+{
+	const uint64_t highest = UINT64_C(1) << 36;
+	struct terminal odd;
+	char line[SKM_RECORD_LINE_MAX];
+	const char *chosen = line;
+	terminal_begin(&odd, "T-2", "agent", 8);
+	odd.chain.sequence = highest - 1;
+	cr_assert_eq(open_store(), 0);
+	expect_ok(1, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		terminal_record(&odd, SKM_EVENT_RESUMED, "x", line);
+		char *message = terminal_message(&odd, &chosen, 1);
+		cr_assert_str_eq(give(message), "OK");
+		free(message);
+		reopen();
+	}
+	const struct skm_chain_entry *known = skm_ledger_find(skm_collector_ledger(collector), odd.chain.id);
+	cr_assert_not_null(known);
+	cr_assert_eq(known->sequence, highest);
+	cr_assert_eq(count_in("aside", "\"FOREIGN\""), 1);
+	expect_ok(2, 3);
+	reopen();
+	cr_assert_eq(entry()->sequence, 3);
 }

@@ -61,7 +61,7 @@ TestSuite(store_ledger, .init = setup, .fini = teardown);
 static enum skm_judgement take_from(
 	const struct skm_record_facts *record, const char *name, int64_t heard_sec)
 {
-	struct skm_arrival arrival = {name, record->stream, "10.0.0.1", heard_sec};
+	struct skm_arrival arrival = {name, record->stream, "10.0.0.1", heard_sec, false};
 	enum skm_judgement judgement = SKM_JUDGED_ASIDE;
 	cr_assert_eq(skm_ledger_take(ledger, record, &arrival, &judgement), 0);
 	if (judgement == SKM_JUDGED_STORE && record->chain_id[0] == 7) {
@@ -261,7 +261,7 @@ Test(store_ledger, a_chain_must_begin_at_its_beginning)
 
 Test(store_ledger, forgets_what_was_not_stored)
 {
-	struct skm_arrival arrival = {"T-1", "agent", "10.0.0.1", 5000};
+	struct skm_arrival arrival = {"T-1", "agent", "10.0.0.1", 5000, false};
 	enum skm_judgement judgement;
 	take_range(1, 5);
 	take_range(8, 9);
