@@ -6,7 +6,11 @@
  * descriptors that were judged;
  *  - the allowed ones are opened all before any is probed, since a driver of a function with several
  * interfaces claims them together (usb_probe_interface looks at each interface's own flag);
- *  - drivers_probe goes by name, which a swap could redirect, but a swapped-in device's interfaces are
+ *  - a class is the device's own word, and many drivers match by vendor and product whatever the class
+ * (usb-storage alone by 400 pairs): an interface that is open since it is a hub's, a keyboard's or a card
+ * reader's is offered to the drivers of that class and to no other, and when another one has it all the same,
+ * the device is closed;
+ *  - bind and drivers_probe go by name, which a swap could redirect, but a swapped-in device's interfaces are
  * closed. A whole-device allow, as USBGuard does it, was rejected: it opens the disk of a composite keyboard.
  */
 #include "enforcer.h"
@@ -156,6 +160,38 @@ static int parse_interface_name(const char *name, struct skm_usb_interface *inte
 	return 0;
 }
 
+/* For HID: those of drivers/hid/usbhid, and of drivers/input what usbhid leaves to them. No driver of the
+ * kernel's is for card readers; they are used through usbfs. NULL: whatever the kernel has for it. */
+static const char *const *drivers_of(const struct skm_usb_interface *interface)
+{
+	static const char *const hub[] = {"hub", NULL};
+	static const char *const input[] = {
+		"usbhid", "usbkbd", "usbmouse", "usbtouchscreen", "bcm5974", "appletouch", NULL};
+	static const char *const none[] = {NULL};
+	enum skm_device_kind kind = skm_usb_interface_kind(interface);
+	if (kind == SKM_KIND_HUB)
+		return hub;
+	if (kind == SKM_KIND_KEYBOARD || kind == SKM_KIND_MOUSE || kind == SKM_KIND_HID)
+		return input;
+	return kind == SKM_KIND_SMART_CARD ? none : NULL;
+}
+
+/* The first interface that a driver has which does not belong to its class, or NULL. */
+static const struct skm_live_interface *find_foreign(const struct skm_live_state *live)
+{
+	for (unsigned i = 0; i < live->interface_count; i++) {
+		const struct skm_live_interface *one = &live->interfaces[i];
+		const char *const *driver = drivers_of(&one->interface);
+		if (!one->driver[0] || strcmp(one->driver, "usbfs") == 0 || !driver)
+			continue;
+		while (*driver && strcmp(*driver, one->driver) != 0)
+			driver++;
+		if (!*driver)
+			return one;
+	}
+	return NULL;
+}
+
 static int read_live_interface(
 	const struct session *session, const char *name, struct skm_live_interface *live)
 {
@@ -177,9 +213,7 @@ static int read_live_interface(
 	live->interface.subclass = (uint8_t)values[1];
 	live->interface.protocol = (uint8_t)values[2];
 	live->is_authorized = values[3] != 0;
-	(void)snprintf(path, sizeof(path), "%s/driver", name);
-	live->has_driver = session->ops->exists(session->ops->user, session->device, path);
-	return 0;
+	return session->ops->driver(session->ops->user, session->device, name, live->driver);
 }
 
 static int read_interfaces(
@@ -270,7 +304,7 @@ bool skm_enforcer_is_satisfied(const struct skm_device *description, const struc
 								 interface->configuration, interface->number))
 			return false;
 	}
-	return true;
+	return !find_foreign(live);
 }
 
 /* Is this very class triple among those that were judged? */
@@ -312,6 +346,22 @@ static int close_device(
 	return live->is_authorized ? -EIO : 0;
 }
 
+/* 0 also when no driver wants it. */
+static int offer(const struct session *session, const struct skm_usb_interface *interface, const char *name)
+{
+	const char *const *driver = drivers_of(interface);
+	bool is_loaded = driver && !*driver;
+	for (; driver && *driver; driver++) {
+		int r = session->ops->probe(session->ops->user, name, *driver);
+		if (r != -ENOENT && r != -ENODEV)
+			return r == -EBUSY ? 0 : r;
+		is_loaded |= r == -ENODEV;
+	}
+	/* A driver that is being loaded at this moment may have passed the interface before it was opened,
+	 * and cannot be written to yet: it is found among all. */
+	return is_loaded ? 0 : session->ops->probe(session->ops->user, name, NULL);
+}
+
 static int open_interfaces(const struct session *session, const struct skm_device *description,
 	const struct skm_decision *decision, char (*names)[SKM_INTERFACE_NAME_BYTES],
 	struct skm_live_state *live)
@@ -333,10 +383,9 @@ static int open_interfaces(const struct session *session, const struct skm_devic
 	}
 	/* An interface may have been opened by another hand and never probed. */
 	for (unsigned i = 0; i < live->interface_count; i++) {
-		if (!is_new[i] || live->interfaces[i].has_driver)
+		if (!is_new[i] || live->interfaces[i].driver[0])
 			continue;
-		int r = session->ops->probe(
-			session->ops->user, names[i]); /* 0 also when no driver wants it */
+		int r = offer(session, &live->interfaces[i].interface, names[i]);
 		if (r < 0)
 			return r;
 	}
@@ -378,6 +427,11 @@ static int settle(const struct session *session, const struct skm_device *descri
 		r = read_live(session, names, live);
 	if (r < 0)
 		return r;
+	const struct skm_live_interface *foreign = find_foreign(live);
+	if (foreign) {
+		memcpy(live->foreign_driver, foreign->driver, sizeof(foreign->driver));
+		return SKM_ENFORCER_DRIVER;
+	}
 	return skm_enforcer_is_satisfied(description, decision, live) ? 0 : -EIO;
 }
 

@@ -11,7 +11,7 @@
 struct skm_live_interface {
 	struct skm_usb_interface interface; /* of the current alternate setting */
 	bool is_authorized;
-	bool has_driver;
+	char driver[SKM_DRIVER_NAME_BYTES]; /* that has it; "" = none */
 };
 
 /* What the kernel holds of the device at this moment. */
@@ -22,7 +22,8 @@ struct skm_live_state {
 	struct skm_live_interface interfaces[SKM_LIVE_INTERFACES_MAX];
 	/* The device's controller, as it was found; closed again if it was open. */
 	bool controller_was_open;
-	bool controller_is_open; /* it could not be closed */
+	bool controller_is_open;		    /* it could not be closed */
+	char foreign_driver[SKM_DRIVER_NAME_BYTES]; /* of SKM_ENFORCER_DRIVER */
 };
 
 /* Documented outcomes; negative errno is anything else, and then the device was closed as far as the kernel
@@ -31,7 +32,8 @@ enum skm_enforcer_result {
 	SKM_ENFORCER_GONE = 1,	   /* unplugged, or swapped for another at the same port */
 	SKM_ENFORCER_MISMATCH = 2, /* shows interfaces that its descriptors did not: closed again */
 	SKM_ENFORCER_CONTROLLER_OPEN =
-		3, /* the controller would open every interface by itself: nothing was opened */
+		3,		 /* the controller would open every interface by itself: nothing was opened */
+	SKM_ENFORCER_DRIVER = 4, /* a driver took it that does not belong to its class: closed again */
 };
 
 /* Reads only, and needs no privilege: what the device is. 0 or -errno. */

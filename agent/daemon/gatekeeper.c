@@ -343,10 +343,18 @@ static void on_failure(
 	entry->has_failed = true;
 }
 
+static void on_closed_again(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry,
+	const struct skm_job_result *result, const char *detail)
+{
+	record_decision(gatekeeper, entry, detail);
+	entry->state = result->live.is_authorized ? SKM_DEVICE_STATE_FAILED : SKM_DEVICE_STATE_SETTLED;
+}
+
 static void on_applied(
 	struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const struct skm_job_result *result)
 {
 	struct skm_decision plan;
+	char detail[SKM_DRIVER_NAME_BYTES + 64];
 	switch (result->code) {
 	case 0:
 		plan_of(entry, &plan);
@@ -358,9 +366,13 @@ static void on_applied(
 		break;
 	case SKM_ENFORCER_MISMATCH:
 		deny_builtin(entry, "mismatch", "it shows interfaces that its descriptors did not announce");
-		record_decision(gatekeeper, entry, "closed again");
-		entry->state =
-			result->live.is_authorized ? SKM_DEVICE_STATE_FAILED : SKM_DEVICE_STATE_SETTLED;
+		on_closed_again(gatekeeper, entry, result, "closed again");
+		break;
+	case SKM_ENFORCER_DRIVER:
+		deny_builtin(entry, "driver", "a driver took it that does not belong to what it says it is");
+		(void)snprintf(detail, sizeof(detail), "closed again; the driver was %s",
+			result->live.foreign_driver);
+		on_closed_again(gatekeeper, entry, result, detail);
 		break;
 	case SKM_ENFORCER_CONTROLLER_OPEN:
 		report_controller(gatekeeper, result);

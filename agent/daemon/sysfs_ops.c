@@ -2,6 +2,7 @@
 /* The only file that writes a device's attributes in /sys, and, with hash below, that knows libsodium. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,10 +23,20 @@ static int sysfs_write(void *user, int device, const char *name, const char *val
 	return fd < 0 ? -errno : skm_fd_write_all(fd, value, strlen(value));
 }
 
-static bool sysfs_exists(void *user, int device, const char *name)
+static int sysfs_driver(void *user, int device, const char *interface, char ret_name[SKM_DRIVER_NAME_BYTES])
 {
 	(void)user;
-	return faccessat(device, name, F_OK, 0) == 0;
+	char path[SKM_INTERFACE_NAME_BYTES + 8], target[PATH_MAX];
+	(void)snprintf(path, sizeof(path), "%.*s/driver", SKM_INTERFACE_NAME_BYTES - 1, interface);
+	ssize_t n = readlinkat(device, path, target, sizeof(target) - 1);
+	ret_name[0] = '\0';
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	target[n] = '\0';
+	const char *slash = strrchr(target, '/');
+	(void)snprintf(ret_name, SKM_DRIVER_NAME_BYTES, "%.*s", SKM_DRIVER_NAME_BYTES - 1,
+		slash ? slash + 1 : target);
+	return 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -68,14 +79,20 @@ static int sysfs_interfaces(
 	return 0;
 }
 
-static int sysfs_probe(void *user, const char *interface)
+static int sysfs_probe(void *user, const char *interface, const char *driver)
 {
 	const char *sys_root = user;
-	char path[4096];
-	if (snprintf(path, sizeof(path), "%s/bus/usb/drivers_probe", sys_root) >= (int)sizeof(path))
+	char path[PATH_MAX];
+	int len = driver ? snprintf(path, sizeof(path), "%s/bus/usb/drivers/%s/bind", sys_root, driver)
+			 : snprintf(path, sizeof(path), "%s/bus/usb/drivers_probe", sys_root);
+	if (len >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	SKM_CLEANUP(skm_fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : skm_fd_write_all(fd, interface, strlen(interface));
+	if (fd < 0)
+		return -errno;
+	/* Of one driver the kernel gives us the error of its probe, whatever that is. */
+	int r = skm_fd_write_all(fd, interface, strlen(interface));
+	return driver && r < 0 && r != -EBUSY ? -ENODEV : r;
 }
 
 static int sysfs_close_controller(void *user, uint16_t bus_number, struct skm_controller *ret_before)
@@ -100,7 +117,7 @@ struct skm_device_ops skm_sysfs_ops(const char *sys_root)
 	return (struct skm_device_ops){
 		.read = sysfs_read,
 		.write = sysfs_write,
-		.exists = sysfs_exists,
+		.driver = sysfs_driver,
 		.interfaces = sysfs_interfaces,
 		.probe = sysfs_probe,
 		.close_controller = sysfs_close_controller,

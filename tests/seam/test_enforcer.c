@@ -129,7 +129,7 @@ Test(enforcer, opens_only_the_keyboard_of_a_composite)
 		cr_assert_eq(look(&fake, at_once, &live), 0);
 		cr_expect(fake.interfaces[0].has_driver);
 		cr_expect(!fake.interfaces[1].authorized);
-		cr_expect(live.is_authorized && live.interfaces[0].has_driver &&
+		cr_expect(live.is_authorized && live.interfaces[0].driver[0] &&
 			  !live.interfaces[1].is_authorized);
 		assert_nothing_else_bound(&fake, "composite");
 	}
@@ -154,7 +154,9 @@ Test(enforcer, closes_what_it_finds_open)
 	fake_device_init(&fake, "1-2", fake_composite, 2);
 	fake.authorized = true;
 	fake.interfaces[0].authorized = fake.interfaces[0].has_driver = true;
+	fake.interfaces[0].driver = "usbhid";
 	fake.interfaces[1].authorized = fake.interfaces[1].has_driver = true;
+	fake.interfaces[1].driver = "usb-storage";
 	cr_assert_eq(look_and_apply(&fake, &live), 0);
 	cr_expect(fake.interfaces[0].has_driver, "the keyboard a person types on is not lost");
 	cr_expect(!fake.interfaces[1].has_driver);
@@ -187,6 +189,78 @@ Test(enforcer, refuses_interfaces_that_were_not_announced)
 		cr_expect(!fake.authorized && !live.is_authorized, "closed again");
 		cr_expect(!fake.interfaces[0].ever_had_driver);
 	}
+}
+
+static const struct skm_usb_interface reader = {.configuration = 1, .class_code = 0x0b},
+				      hub = {.configuration = 1, .class_code = 9},
+				      pad = {.configuration = 1,
+					      .class_code = 3,
+					      .subclass = 6,
+					      .protocol = 0x50};
+
+static int open_all(struct fake_device *fake, struct skm_live_state *live)
+{
+	struct skm_device_ops ops = fake_device_ops(fake);
+	struct skm_device device;
+	struct skm_decision decision = {.verdict = SKM_VERDICT_ALLOW};
+	memset(decision.interface_allowed, true, sizeof(decision.interface_allowed));
+	cr_assert_eq(skm_enforcer_inspect(&ops, -1, fake->port, &device, live), 0);
+	return skm_enforcer_apply(&ops, -1, &device, &decision, live);
+}
+
+/* Vendor and product of a stick that usb-storage knows by them, and the class of what may pass. */
+Test(enforcer, offers_a_class_to_its_own_drivers_only)
+{
+	const struct skm_usb_interface interfaces[] = {reader, hub, fake_keyboard, pad};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(interfaces); i++) {
+		for (int is_broken = 0; is_broken <= 1; is_broken++) {
+			struct fake_device fake;
+			struct skm_live_state live;
+			fake_device_init(&fake, "1-2", &interfaces[i], 1);
+			fake.vendor_driver = "usb-storage";
+			fake.is_broken = is_broken;
+			cr_assert_eq(open_all(&fake, &live), 0, "%zu", i);
+			cr_expect(fake.interfaces[0].authorized);
+			cr_expect_neq(fake.interfaces[0].ever_had_driver && is_broken, true, "%zu", i);
+			cr_expect_str_neq(live.interfaces[0].driver, "usb-storage", "%zu", i);
+		}
+	}
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_storage, 1);
+	fake.vendor_driver = "ums-sddr55";
+	cr_assert_eq(open_all(&fake, &live), 0);
+	cr_expect_str_eq(live.interfaces[0].driver, "ums-sddr55", "what a rule allowed as what it is works");
+}
+
+/* It was loaded later, or while usbhid was not there yet. */
+Test(enforcer, closes_what_a_driver_of_another_class_has)
+{
+	const struct skm_usb_interface interfaces[] = {reader, hub, fake_keyboard, pad};
+	for (size_t i = 0; i < SKM_ARRAY_SIZE(interfaces); i++) {
+		struct fake_device fake;
+		struct skm_live_state live;
+		fake_device_init(&fake, "1-2", &interfaces[i], 1);
+		cr_assert_eq(open_all(&fake, &live), 0);
+		fake.interfaces[0].has_driver = true;
+		fake.interfaces[0].driver = "usb-storage";
+		cr_assert_eq(open_all(&fake, &live), SKM_ENFORCER_DRIVER, "%zu", i);
+		cr_expect_str_eq(live.foreign_driver, "usb-storage");
+		cr_expect(!fake.authorized && !live.is_authorized, "%zu: closed again", i);
+	}
+	struct fake_device fake;
+	struct skm_live_state live;
+	fake_device_init(&fake, "1-2", &fake_keyboard, 1);
+	fake.vendor_driver = "ftdi_sio";
+	fake.is_class_driver_absent = true;
+	cr_assert_eq(open_all(&fake, &live), SKM_ENFORCER_DRIVER);
+	cr_expect(!fake.authorized);
+	fake_device_init(&fake, "1-2", &reader, 1);
+	cr_assert_eq(open_all(&fake, &live), 0);
+	fake.interfaces[0].has_driver = true;
+	fake.interfaces[0].driver = "usbfs";
+	cr_assert_eq(open_all(&fake, &live), 0, "a program uses the card reader");
+	cr_expect(fake.authorized);
 }
 
 Test(enforcer, keeps_a_second_configuration_closed)
@@ -245,6 +319,10 @@ Test(enforcer, knows_when_the_kernel_agrees)
 	live.interfaces[0].is_authorized = false;
 	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live),
 		"the keyboard was closed by another hand");
+	live.interfaces[0].is_authorized = true;
+	memcpy(live.interfaces[0].driver, "usb-storage", sizeof("usb-storage"));
+	cr_expect(
+		!skm_enforcer_is_satisfied(&device, &decision, &live), "a disk that calls itself a keyboard");
 	decision.verdict = SKM_VERDICT_DENY;
 	cr_expect(!skm_enforcer_is_satisfied(&device, &decision, &live));
 	live.is_authorized = false;

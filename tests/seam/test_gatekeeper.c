@@ -74,11 +74,11 @@ static int route_write(void *user, int device, const char *name, const char *val
 	return ops->write(ops->user, device, name, value);
 }
 
-static bool route_exists(void *user, int device, const char *name)
+static int route_driver(void *user, int device, const char *interface, char ret_name[SKM_DRIVER_NAME_BYTES])
 {
 	(void)user;
 	const struct skm_device_ops *ops = ops_of(device);
-	return ops->exists(ops->user, device, name);
+	return ops->driver(ops->user, device, interface, ret_name);
 }
 
 static int route_interfaces(
@@ -89,12 +89,12 @@ static int route_interfaces(
 	return ops->interfaces(ops->user, device, ret_names, max, ret_count);
 }
 
-static int route_probe(void *user, const char *interface)
+static int route_probe(void *user, const char *interface, const char *driver)
 {
 	(void)user;
 	const struct skm_device_ops *ops =
 		&open_fixture_now->fake_ops[strncmp(interface, "1-2", 3) == 0 ? 1 : 0];
-	return ops->probe(ops->user, interface);
+	return ops->probe(ops->user, interface, driver);
 }
 
 static struct fixture *open_fixture(void)
@@ -111,7 +111,7 @@ static struct fixture *open_fixture(void)
 	struct skm_device_ops ops = fixture->fake_ops[0]; /* controller and hash are the same for all */
 	ops.read = route_read;
 	ops.write = route_write;
-	ops.exists = route_exists;
+	ops.driver = route_driver;
 	ops.interfaces = route_interfaces;
 	ops.probe = route_probe;
 	const struct skm_recorder recorder = {.record = on_record, .flush = on_flush, .user = fixture};

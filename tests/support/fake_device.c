@@ -140,10 +140,35 @@ static int fake_read(void *user, int device, const char *name, char *buf, size_t
 	return -ENOENT;
 }
 
-static void bind_driver(struct fake_interface *interface)
+static const char *class_driver(const struct fake_interface *interface)
+{
+	switch (interface->announced.class_code) {
+	case 3:
+		return "usbhid";
+	case 8:
+		return "usb-storage";
+	case 9:
+		return "hub";
+	default:
+		return NULL;
+	}
+}
+
+static void bind_driver(struct fake_interface *interface, const char *driver)
 {
 	interface->has_driver = true;
+	interface->driver = driver;
 	interface->ever_had_driver = true;
+}
+
+/* As the kernel does it when all drivers may look. */
+static void offer_to_all(const struct fake_device *fake, struct fake_interface *interface)
+{
+	bool is_wanted = class_driver(interface) && !fake->is_class_driver_absent && !fake->is_broken;
+	if (fake->vendor_driver)
+		bind_driver(interface, fake->vendor_driver);
+	else if (is_wanted)
+		bind_driver(interface, class_driver(interface));
 }
 
 static void authorize(struct fake_device *fake, bool on)
@@ -153,7 +178,7 @@ static void authorize(struct fake_device *fake, bool on)
 		fake->interfaces[i].has_driver = false;
 		if (fake->interfaces[i].authorized &&
 			fake->interfaces[i].announced.configuration == fake->configuration)
-			bind_driver(&fake->interfaces[i]);
+			offer_to_all(fake, &fake->interfaces[i]);
 	}
 	fake->authorized = on;
 }
@@ -179,12 +204,17 @@ static int fake_write(void *user, int device, const char *name, const char *valu
 	return 0;
 }
 
-static bool fake_exists(void *user, int device, const char *name)
+static int fake_driver(void *user, int device, const char *name, char ret_name[SKM_DRIVER_NAME_BYTES])
 {
 	struct fake_device *fake = user;
 	(void)device;
+	int r = step(fake);
+	if (r < 0)
+		return r;
 	const struct fake_interface *interface = find(fake, name);
-	return interface && interface->has_driver;
+	bool is_bound = interface && interface->has_driver;
+	(void)snprintf(ret_name, SKM_DRIVER_NAME_BYTES, "%s", is_bound ? interface->driver : "");
+	return 0;
 }
 
 static int fake_interfaces(
@@ -206,15 +236,24 @@ static int fake_interfaces(
 	return 0;
 }
 
-static int fake_probe(void *user, const char *name)
+static int fake_probe(void *user, const char *name, const char *driver)
 {
 	struct fake_device *fake = user;
 	int r = step(fake);
 	if (r < 0)
 		return r;
 	struct fake_interface *interface = find(fake, name);
-	if (interface && interface->authorized)
-		bind_driver(interface);
+	if (!interface || !interface->authorized)
+		return driver ? -ENODEV : 0;
+	if (!driver) {
+		offer_to_all(fake, interface);
+		return 0;
+	}
+	if (fake->is_class_driver_absent)
+		return -ENOENT;
+	if (!class_driver(interface) || strcmp(driver, class_driver(interface)) != 0 || fake->is_broken)
+		return -ENODEV;
+	bind_driver(interface, class_driver(interface));
 	return 0;
 }
 
@@ -241,7 +280,7 @@ struct skm_device_ops fake_device_ops(struct fake_device *fake)
 {
 	return (struct skm_device_ops){.read = fake_read,
 		.write = fake_write,
-		.exists = fake_exists,
+		.driver = fake_driver,
 		.interfaces = fake_interfaces,
 		.probe = fake_probe,
 		.close_controller = fake_close_controller,

@@ -14,6 +14,7 @@ struct fake_interface {
 	uint8_t live_class;		    /* what appears; 0 = as announced */
 	bool authorized;
 	bool has_driver;
+	const char *driver; /* which, while has_driver */
 	bool ever_had_driver;
 };
 
@@ -29,6 +30,12 @@ struct fake_device {
 	bool controller_is_stubborn; /* and cannot be closed */
 	unsigned interface_count;
 	struct fake_interface interfaces[FAKE_INTERFACES_MAX];
+
+	/* A driver that matches by vendor and product whatever the class is, and comes before those of a
+	 * class; NULL = none. */
+	const char *vendor_driver;
+	bool is_class_driver_absent; /* not loaded (yet) */
+	bool is_broken;		     /* the drivers of its class do not want it */
 
 	bool is_gone;	  /* unplugged: everything fails with ENODEV */
 	unsigned gone_at; /* becomes gone at that call (1 = the first); 0 = never */

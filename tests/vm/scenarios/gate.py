@@ -215,6 +215,45 @@ def test_a_device_that_changes_its_mind(t: Terminal) -> None:
     assert seen.block == [], seen.block
 
 
+def test_a_class_that_is_not_what_the_driver_is_for(t: Terminal) -> None:
+    """Vendor and product by which usb-storage and ftdi_sio know their own, whatever the class is (modules.alias), under the
+    classes that pass: with the module loaded already nobody offers it the interface, loaded later it is put out again."""
+    keyboard = d.interface(0, "03:01:01", [d.endpoint(0x83, 3, 8, 10)], extra=d.hid_extra(4))
+    cases = (("CARD", "0b:06:50", [d.interface(0, "0b:06:50", d.BULK_PAIR)]),
+             ("HUB", "09:06:50", [d.interface(0, "09:06:50", d.BULK_PAIR)]),
+             ("PAD", "03:06:50", [keyboard, d.interface(1, "03:06:50", d.BULK_PAIR)]))
+    t.check("modprobe usb-storage && modprobe ftdi_sio")
+    with t.watch_devices() as seen:
+        for late in (False, True):
+            for word, triple, interfaces in cases:
+                ic, isc, ip = triple.upper().split(":")
+                alias = f"usb:v054Cp02A5d0100dc00dsc00dp00ic{ic}isc{isc}ip{ip}in00"
+                assert "usb_storage" in t.check(f"modprobe --resolve-alias {alias}"), f"{alias}: this proves nothing"
+                if late:
+                    t.check("modprobe -r usb-storage")
+                serial = f"{word}-{int(late)}"
+                device = d.device(vendor=0x054C, product=0x02A5, manufacturer=1, name=2, serial=3)
+                with t.usb.crafted(interfaces, device=device, serial=serial, storage=True, hid_report="0501a1c0") as stick:
+                    t.wait_record(event="DEVICE_ALLOWED", serial=serial)
+                    t.settle()
+                    if late:
+                        t.check("modprobe usb-storage")
+                        refused = t.wait_record(event="EXPORT_DENIED", serial=serial)
+                        assert refused["policy"]["rule"] == "builtin:driver", refused
+                        assert "usb-storage" in refused["detail"], refused
+                        t.settle()
+                        assert t.find_usb(serial=serial)["authorized"] == 0
+                    assert stick.heard().get("writes", 0) == 0, stick.heard()
+                t.wait_record(event="DEVICE_REMOVED", serial=serial)
+        device = d.device(vendor=0x0403, product=0x6001, manufacturer=1, name=2, serial=3)
+        with t.usb.crafted([d.interface(0, "0b:00:00", d.BULK_PAIR)], device=device, serial="FTDI"):
+            t.wait_record(event="DEVICE_ALLOWED", serial="FTDI")
+            t.settle()
+    assert seen.block == [] and seen.tty == [] and seen.generic == [], (seen.block, seen.tty, seen.generic)
+    bound = {driver for driver, name in seen.bound if "-0:" not in name}
+    assert "ftdi_sio" not in bound, seen.bound
+
+
 def test_nonsense_descriptors(t: Terminal) -> None:
     storage = d.interface(0, "08:06:50", d.BULK_PAIR)
     whole = d.configuration([storage])
