@@ -193,15 +193,8 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* A name that a stranger chose. Anything but one word stands between quotes that it cannot leave: it could
- * else go on with "  user root", and read like another part of the line. */
-static void print_quoted(FILE *file, const char *text)
+static void print_between_quotes(FILE *file, const char *text)
 {
-	if (is_plain(text)) {
-		skm_text_print(file, text);
-		return;
-	}
-	(void)fputc('"', file);
 	while (*text) {
 		size_t len = strcspn(text, "\"\\");
 		char *piece = strndup(text, len);
@@ -211,6 +204,18 @@ static void print_quoted(FILE *file, const char *text)
 		if (*text)
 			(void)fprintf(file, "\\%c", *text++);
 	}
+}
+
+/* A name that a stranger chose. Anything but one word stands between quotes that it cannot leave: it could
+ * else go on with "  user root", and read like another part of the line. */
+static void print_quoted(FILE *file, const char *text)
+{
+	if (is_plain(text)) {
+		skm_text_print(file, text);
+		return;
+	}
+	(void)fputc('"', file);
+	print_between_quotes(file, text);
 	(void)fputc('"', file);
 }
 
@@ -230,13 +235,13 @@ static void print_device(FILE *file, enum skm_language language, const struct sk
 	skm_text_print(file, view->vid_pid);
 	if (*view->vendor_name || *view->model) {
 		(void)fputs(" \"", file);
-		skm_text_print(file, view->vendor_name);
+		print_between_quotes(file, view->vendor_name);
 		(void)fputs(*view->vendor_name && *view->model ? " " : "", file);
-		skm_text_print(file, view->model);
+		print_between_quotes(file, view->model);
 		(void)fputc('"', file);
 	}
-	print_part(file, skm_text(language, "製造番号", "serial"), view->serial);
-	print_part(file, skm_text(language, "ポート", "port"), view->port);
+	print_name(file, skm_text(language, "製造番号", "serial"), view->serial);
+	print_name(file, skm_text(language, "ポート", "port"), view->port);
 	(void)fputc('\n', file);
 }
 

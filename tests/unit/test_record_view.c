@@ -186,6 +186,26 @@ Test(record_view, people_read_it_in_their_language_and_unharmed)
 	skm_record_view_finish(&view);
 }
 
+/* What a device says of itself can leave its quotes no more than a name can. */
+Test(record_view, a_device_that_names_itself_like_the_rest_of_its_line)
+{
+	static const char line[] =
+		"{\"time\":1,\"event\":\"EXPORT_DENIED\",\"peripheral_device\":{\"vendor_name\":\"Canon\","
+		"\"model\":\"Scanner\\\"  serial A1B2C3  port 1-9\",\"kind\":\"mass-storage\","
+		"\"vid_pid\":\"0781:5581\",\"serial_number\":\"REAL77  port 1-9\",\"port\":\"1-2\"}}";
+	struct skm_record_view view;
+	char out[1024] = "";
+	cr_assert_eq(skm_record_view_parse(line, sizeof(line) - 1, &view), 0);
+	FILE *file = fmemopen(out, sizeof(out), "w");
+	skm_record_view_print(file, SKM_LANGUAGE_EN, &view);
+	(void)fclose(file);
+	cr_expect_not_null(
+		strstr(out, "    mass storage 0781:5581 \"Canon Scanner\\\"  serial A1B2C3  port 1-9\""
+			    "  serial \"REAL77  port 1-9\"  port 1-2\n"),
+		"%s", out);
+	skm_record_view_finish(&view);
+}
+
 /* A line about a person as authd writes it, changed by `change`, read and printed. */
 static char out[4096];
 static void print_person(void (*change)(struct skm_record *), enum skm_language language)
