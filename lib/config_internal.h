@@ -9,6 +9,7 @@
  *   config_mfa.c     what only the group mfa has
  *   config_forward.c what only the group forward has
  *   config_error.c   what a person is told
+ *   register.c       the register's text -> rules
  *   config.c         the order of it all */
 #ifndef SEKIMORI_CONFIG_INTERNAL_H
 #define SEKIMORI_CONFIG_INTERNAL_H
@@ -145,6 +146,8 @@ void skm_config_key_list(const char *group, char *buf, size_t size);
 
 /* ---- values ---- */
 
+/* Of C0 or C1, or DEL, in valid UTF-8. */
+bool skm_config_has_control_character(const char *text);
 int skm_config_set_text(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_text_or_empty(const struct skm_config_key *key, const char *text, void *target);
 int skm_config_set_serial(const struct skm_config_key *key, const char *text, void *target);

@@ -50,7 +50,7 @@ static int store_string(const struct skm_config_key *key, const char *text, void
 	return 0;
 }
 
-static bool has_control_character(const char *text)
+bool skm_config_has_control_character(const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 	for (; *at; at++)
@@ -61,7 +61,7 @@ static bool has_control_character(const char *text)
 
 int skm_config_set_text_or_empty(const struct skm_config_key *key, const char *text, void *target)
 {
-	return has_control_character(text) ? -EINVAL : store_string(key, text, target);
+	return skm_config_has_control_character(text) ? -EINVAL : store_string(key, text, target);
 }
 
 int skm_config_set_text(const struct skm_config_key *key, const char *text, void *target)

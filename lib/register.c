@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "arena.h"
+#include "config_internal.h"
 #include "csv.h"
-#include "sekimori/config.h"
 #include "sekimori/io.h"
 
 #define FIELD_BYTES 512 /* the longest sound field is a serial of 379 bytes */
@@ -55,39 +55,12 @@ struct reader {
 
 /* ---- what is wrong ---- */
 
-/* Copies text for a person to read: control characters and broken UTF-8 as '?', cut between characters. */
-static void copy_printable(char *to, size_t size, const char *from)
-{
-	size_t used = 0;
-	for (size_t rest = strlen(from); rest > 0;) {
-		const unsigned char *bytes = (const unsigned char *)from;
-		size_t len = skm_utf8_sequence(bytes, rest);
-		bool is_printable = len > 0 && bytes[0] >= 0x20 && bytes[0] != 0x7f;
-		if (len == 0)
-			len = 1;
-		if (used + len >= size)
-			break;
-		if (is_printable)
-			memcpy(to + used, from, len);
-		else
-			to[used] = '?';
-		used += is_printable ? len : 1;
-		from += len;
-		rest -= len;
-	}
-	to[used] = '\0';
-}
-
 static int invalid(const struct reader *reader, unsigned line, const char *key, const char *found,
 	const char *allowed, const char *allowed_ja)
 {
-	struct skm_config_error *error = reader->error;
-	*error = (struct skm_config_error){.line = line};
-	copy_printable(error->file, sizeof(error->file), reader->path);
-	copy_printable(error->key, sizeof(error->key), key);
-	copy_printable(error->found, sizeof(error->found), found);
-	copy_printable(error->allowed, sizeof(error->allowed), allowed);
-	copy_printable(error->allowed_ja, sizeof(error->allowed_ja), allowed_ja);
+	struct skm_config_place place = {reader->path, line, key};
+	(void)skm_config_refuse(
+		reader->error, &place, found, strlen(found), (struct skm_config_text){allowed, allowed_ja});
 	return SKM_REGISTER_INVALID;
 }
 
@@ -120,7 +93,7 @@ static int read_id(struct row *row, const char *text)
 static int read_reason(struct row *row, const char *text)
 {
 	row->rule.reason = text;
-	return strlen(text) < SKM_REASON_BYTES ? 0 : -EINVAL;
+	return strlen(text) < SKM_REASON_BYTES && !skm_config_has_control_character(text) ? 0 : -EINVAL;
 }
 
 static int read_vid_pid(struct row *row, const char *text)
@@ -211,8 +184,9 @@ static const struct {
 } columns[COLUMN_COUNT_] = {
 	[COLUMN_ID] = {"id", 0, read_id, "1 to 64 of A-Z a-z 0-9 . _ : -, not beginning with builtin:",
 		"英数字と . _ : - からなる64文字以内(builtin: で始まるものを除く)"},
-	[COLUMN_REASON] = {"reason", 0, read_reason, "why the device is registered, 1 to 255 bytes",
-		"登録の理由、255バイト以内(漢字およそ85字)"},
+	[COLUMN_REASON] = {"reason", 0, read_reason,
+		"why the device is registered: 1 to 255 bytes of printable UTF-8",
+		"登録の理由: 印字可能な255バイト以内の文字列(漢字およそ85字)"},
 	[COLUMN_VID_PID] = {"vid_pid", SKM_RULE_VID_PID, read_vid_pid, "two times four hex digits: 0781:5581",
 		"4桁の16進数2組(例 0781:5581)"},
 	[COLUMN_SERIAL] = {"serial", SKM_RULE_SERIAL, read_serial,

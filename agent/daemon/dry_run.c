@@ -12,6 +12,7 @@
 #include "recorded_device.h"
 #include "sekimori/json.h"
 #include "sekimori/language.h"
+#include "sekimori/text.h"
 #include "system_disk.h"
 
 static int load(const struct skm_dry_run *how, struct skm_config **ret_config, struct skm_config_error *error)
@@ -89,8 +90,9 @@ static void print_decision_text(
 		[SKM_VERDICT_ALLOW] = {"許可", "allowed"}};
 	(void)printf("%04x:%04x  %s\n", device->vendor_id, device->product_id,
 		skm_text(how->language, verdicts[decision->verdict][0], verdicts[decision->verdict][1]));
-	(void)printf(
-		"  %s: %s (%s)\n", skm_text(how->language, "規則", "rule"), decision->rule, decision->reason);
+	(void)printf("  %s: %s (", skm_text(how->language, "規則", "rule"), decision->rule);
+	skm_text_print(stdout, decision->reason);
+	(void)puts(")");
 	if (decision->allow_rule[0])
 		(void)printf("  %s: %s\n", skm_text(how->language, "許可した規則", "allowing rule"),
 			decision->allow_rule);

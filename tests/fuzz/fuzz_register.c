@@ -24,6 +24,7 @@ static void check_text(const char *text, size_t size)
 		size_t sequence = skm_utf8_sequence((const unsigned char *)text + at, len - at);
 		demand(sequence > 0);
 		demand((unsigned char)text[at] >= 0x20 && text[at] != 0x7f);
+		demand((unsigned char)text[at] != 0xc2 || (unsigned char)text[at + 1] >= 0xa0);
 		at += sequence;
 	}
 }

@@ -119,6 +119,12 @@ expect 1 "policy test PATH" policy test --daemon "$folder/daemon" --config c /sy
 prints "policy test PATH" "--test-policy|--config|c|/sys/x|"
 expect 1 "policy test words" policy test --daemon "$folder/daemon" --json --describe "vid_pid=0781:5581 port=1-2"
 prints "policy test words" "--test-policy|--config|/etc/sekimori/sekimori.conf|--json|--describe|vid_pid=0781:5581 port=1-2|"
+# The real one: what a person wrote cannot turn the rest of the line.
+printf 'usb: { rules = ( { id = "r"; action = "deny"; reason = "x\342\200\256y"; vid_pid = "0781:5581"; } ); };\n' >"$folder/conf"
+chmod 600 "$folder/conf"
+expect 1 "policy test" policy test --daemon "$2/agent/sekimorid" --config "$folder/conf" \
+    --describe "vid_pid=0781:5581 port=1-2 interfaces=08:06:50"
+prints "policy test" "rule: r (x�y)"
 expect 3 "no such daemon" config check --daemon "$folder/none"
 says "no such daemon" "cannot start $folder/none"
 
