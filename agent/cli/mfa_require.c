@@ -191,8 +191,14 @@ static int report(const struct editing *editing, bool is_changed)
 /* Not for a file that is nobody's configuration yet, as in an image that is being made. */
 static bool is_in_force(const struct skm_mfa_options *options)
 {
-	return strcmp(options->config_path, SKM_CONFIG_PATH) == 0 ||
-	       strcmp(options->socket_path, SKM_AUTH_PATH) != 0;
+	struct stat edited;
+	struct stat in_force;
+	if (strcmp(options->socket_path, SKM_AUTH_PATH) != 0)
+		return true;
+	/* One file has many names, as seen from its folder or through a link to that. */
+	if (stat(options->config_path, &edited) < 0 || stat(SKM_CONFIG_PATH, &in_force) < 0)
+		return strcmp(options->config_path, SKM_CONFIG_PATH) == 0;
+	return edited.st_dev == in_force.st_dev && edited.st_ino == in_force.st_ino;
 }
 
 static int announce(const struct editing *editing)
@@ -239,7 +245,8 @@ static int read_old(struct editing *editing)
 	const struct skm_cli *cli = editing->cli;
 	const char *path = editing->options->config_path;
 	struct skm_config_error error = {0};
-	int r = skm_config_load(path, (int64_t)time(NULL), &editing->old_config, &error);
+	/* Without the register: in an emergency it may be broken, and an image's is in the image. */
+	int r = skm_config_load_file(path, (int64_t)time(NULL), &editing->old_config, &error);
 	if (r == SKM_CONFIG_INVALID)
 		return say_broken(cli, &error,
 			SKM_SAY("設定ファイルに誤りがあるため、変更していません。",

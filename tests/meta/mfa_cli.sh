@@ -248,12 +248,28 @@ expect 0 "everybody, no grace" --lang ja mfa require --config "$folder/conf" --a
 [ "$(cat "$folder/out")" = "{\"file\":\"$folder/conf\",\"changed\":true,\"require\":\"all\",\"grace_until\":null}" ] ||
     fail "everybody, no grace: $(cat "$folder/out")"
 grep -q grace_until "$folder/conf" && fail "the grace is still there"
+# An image that is being made: its register is where only the image has it.
+printf 'usb: { register = "/no/such/folder/register.csv"; };\n' >"$folder/image"
+expect 0 "a register elsewhere" mfa require --config "$folder/image" --all --grace-until "$(date -d '30 days' +%F)"
+prints "a register elsewhere" "mfa.grace_until: - -> "
 if [ "$(id -u)" = 0 ]; then
     # By root, of the file that is in force: on record with who, before the service sees it.
     expect 0 "of enrolled people again" mfa require "$socket" --config "$folder/conf" --enrolled
     expect 1 "the service sees it" mfa status "$socket" --user games
     grep POLICY_CHANGED "$folder"/log/*.jsonl | grep -F '"object":"mfa.require"' | grep -qF '"caller_uid":0' ||
         fail "who changed the policy is not on record"
+fi
+if [ "$(id -u)" = 0 ] && unshare --mount true 2>"$folder/err"; then
+    # Nobody answers; and by another name the file in force is what it is.
+    mkdir -p "$folder/etc/sekimori"
+    echo 'mfa: { require = "all"; };' >"$folder/etc/sekimori/sekimori.conf"
+    cp "$folder/etc/sekimori/sekimori.conf" "$folder/before"
+    # shellcheck disable=SC2016 # the inner shell expands it
+    unshare --mount sh -c 'mount --bind "$1/etc" /etc && mount -t tmpfs none /run && cd /etc/sekimori &&
+        exec "$2" mfa require --enrolled --config sekimori.conf' sh "$folder" "$command" >"$folder/out" 2>"$folder/err"
+    [ $? = 3 ] || fail "the file in force by another name: $(cat "$folder/out" "$folder/err")"
+    says "the file in force by another name" "nothing was changed, since it could not be put on record"
+    cmp -s "$folder/etc/sekimori/sekimori.conf" "$folder/before" || fail "the file in force was changed without a record"
 fi
 echo 'usb: {' >>"$folder/conf"
 cp "$folder/conf" "$folder/before"
