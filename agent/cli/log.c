@@ -362,8 +362,11 @@ static int tell_end(const struct log_run *run)
 
 static int follow(struct log_run *run, struct skm_log_reader *reader, const char *folder)
 {
+	int r = skm_log_reader_watch(reader);
+	if (r < 0)
+		return tell_failure(run->cli, folder, r);
 	for (;;) {
-		int r = read_present(run, reader);
+		r = read_present(run, reader);
 		if (fflush(stdout) != 0)
 			return SKM_EXIT_UNKNOWN; /* main says it */
 		if (r == 0)

@@ -2,9 +2,9 @@
 /* Reads the segments themselves instead of asking the agent: what is on disk is the evidence, and it must be
  * readable when the agent is dead and on a copy of the folder.
  *
- * One descriptor is open at a time. The folder is watched before the first byte is read, so that nothing
- * falls between reading and waiting. Only when a segment with a higher number exists is the present one read
- * to its end once more and left: the writer never goes back. */
+ * One descriptor is open at a time. Who will wait has the folder watched before the first byte is read, so
+ * that nothing falls between reading and waiting. Only when a segment with a higher number exists is the
+ * present one read to its end once more and left: the writer never goes back. */
 #include "log_reader.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@
 struct skm_log_reader {
 	char *path; /* of the folder */
 	int folder_fd;
-	int watch_fd;
+	int watch_fd;	   /* -1 = nobody will wait */
 	int segment_fd;	   /* -1 = none open */
 	uint64_t number;   /* of the open segment, or of the last one that was; 0 = none yet */
 	off_t offset;	   /* behind what was read of it */
@@ -43,22 +43,6 @@ void skm_log_reader_freep(struct skm_log_reader **reader)
 	*reader = NULL;
 }
 
-/* Both the folder and the one above it: a folder that somebody holds open reports its own removal only when
- * it is closed. */
-static int watch(const struct skm_log_reader *reader)
-{
-	SKM_CLEANUP(skm_free) char *above = NULL;
-	if (asprintf(&above, "%s/..", reader->path) < 0) {
-		above = NULL;
-		return -ENOMEM;
-	}
-	if (inotify_add_watch(reader->watch_fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR) < 0 ||
-		inotify_add_watch(
-			reader->watch_fd, reader->path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
-		return -errno;
-	return 0;
-}
-
 static int open_folder(struct skm_log_reader *reader, const char *folder)
 {
 	reader->path = strdup(folder);
@@ -66,12 +50,7 @@ static int open_folder(struct skm_log_reader *reader, const char *folder)
 	if (!reader->path || !reader->buf)
 		return -ENOMEM;
 	reader->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (reader->folder_fd < 0)
-		return -errno;
-	reader->watch_fd = inotify_init1(IN_CLOEXEC);
-	if (reader->watch_fd < 0)
-		return -errno;
-	return watch(reader);
+	return reader->folder_fd < 0 ? -errno : 0;
 }
 
 int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
@@ -86,6 +65,24 @@ int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader)
 	else
 		*ret_reader = reader;
 	return r;
+}
+
+/* Both the folder and the one above it: a folder that somebody holds open reports its own removal only when
+ * it is closed. */
+int skm_log_reader_watch(struct skm_log_reader *reader)
+{
+	SKM_CLEANUP(skm_free) char *above = NULL;
+	if (asprintf(&above, "%s/..", reader->path) < 0) {
+		above = NULL;
+		return -ENOMEM;
+	}
+	reader->watch_fd = inotify_init1(IN_CLOEXEC);
+	if (reader->watch_fd < 0 ||
+		inotify_add_watch(reader->watch_fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR) < 0 ||
+		inotify_add_watch(
+			reader->watch_fd, reader->path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return -errno;
+	return 0;
 }
 
 /* "00000012.jsonl" -> 12; 0 for anything else. */

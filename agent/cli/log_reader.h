@@ -28,13 +28,17 @@ enum skm_log_step {
 SKM_NODISCARD int skm_log_reader_new(const char *folder, struct skm_log_reader **ret_reader);
 void skm_log_reader_freep(struct skm_log_reader **reader);
 
+/* For skm_log_reader_wait, once, before the first skm_log_reader_next. It takes an inotify instance and the
+ * right to list the folder above, which who only reads what is there must do without. 0 or -errno. */
+SKM_NODISCARD int skm_log_reader_watch(struct skm_log_reader *reader);
+
 /* enum skm_log_step, or -errno. After SKM_LOG_WAIT it may be called again at any time: what was written since
  * follows, also in a new segment. A segment that was removed (retention) is passed over; a torn line that the
  * agent has cut off is forgotten. */
 SKM_NODISCARD int skm_log_reader_next(struct skm_log_reader *reader, const char **ret_line, size_t *ret_len);
 
-/* Waits, without polling, until there may be more. 0; -ENOENT when the folder was removed or unmounted;
- * -errno. */
+/* Waits, without polling, until there may be more; needs skm_log_reader_watch. 0; -ENOENT when the folder was
+ * removed or unmounted; -errno. */
 SKM_NODISCARD int skm_log_reader_wait(struct skm_log_reader *reader);
 
 #endif

@@ -197,6 +197,14 @@ if [ "$(id -u)" = 0 ]; then
     [ $? = 3 ] || fail "no permission: exit"
     says "no permission" "sekimori-auditor"
     expect 0 "help again" --help
+    # A copy in a folder that lets pass and not look, as a home folder may be: what cat can read.
+    mkdir -m 755 "$folder/closed"
+    cp -R "$samples/agent" "$folder/closed/"
+    chmod -R a+rX "$folder/closed/agent"
+    chmod 711 "$folder/closed"
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$folder/sekimori" log show --json --dir "$folder/closed" \
+        >"$folder/out" 2>"$folder/err" || fail "a copy below a closed folder: $(cat "$folder/err")"
+    wc_is "a copy below a closed folder" 5
 fi
 "$command" log show --dir "$samples" >/dev/full 2>"$folder/err"
 [ $? = 3 ] || fail "a full disk looks like success"

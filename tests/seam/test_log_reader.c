@@ -33,6 +33,7 @@ static void cut(const struct fixture *fixture, const char *name, off_t size)
 static void begin(struct fixture *fixture)
 {
 	cr_assert_eq(skm_log_reader_new(fixture->folder, &fixture->reader), 0);
+	cr_assert_eq(skm_log_reader_watch(fixture->reader), 0);
 }
 
 static void end(struct fixture *fixture)
