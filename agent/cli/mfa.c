@@ -251,12 +251,11 @@ int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct sk
 	return (int)meaning->exit;
 }
 
-/* A program reads the outcome where it would have read the facts. */
-static void print_refusal_json(const char *user, const struct skm_mfa_answer *answer)
+void skm_mfa_refusal_json(
+	const char *user, const struct skm_mfa_answer *answer, char ret_object[SKM_MFA_REFUSAL_JSON_BYTES])
 {
-	char buf[2048];
 	struct skm_json json;
-	skm_json_init(&json, buf, sizeof(buf));
+	skm_json_init(&json, ret_object, SKM_MFA_REFUSAL_JSON_BYTES);
 	skm_json_object_begin(&json, NULL);
 	if (*user)
 		skm_json_string(&json, "user", user);
@@ -266,7 +265,6 @@ static void print_refusal_json(const char *user, const struct skm_mfa_answer *an
 		skm_json_uint(&json, "wait_sec", answer->wait_sec);
 	}
 	skm_json_object_end(&json);
-	(void)puts(buf);
 }
 
 static int judge(
@@ -274,8 +272,11 @@ static int judge(
 {
 	if (answer->outcome == SKM_AUTH_OK)
 		return 0;
-	if (cli->json)
-		print_refusal_json(options->user, answer);
+	if (cli->json) {
+		char object[SKM_MFA_REFUSAL_JSON_BYTES];
+		skm_mfa_refusal_json(options->user, answer, object);
+		(void)puts(object);
+	}
 	return skm_mfa_refused(cli, options->user, answer);
 }
 

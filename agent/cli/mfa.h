@@ -125,6 +125,10 @@ SKM_NODISCARD int skm_mfa_ask(const char *socket_path, struct skm_auth_writer *r
 int skm_mfa_no_answer(const struct skm_cli *cli, int result);
 /* Says what an outcome other than OK means; returns the exit code. */
 int skm_mfa_refused(const struct skm_cli *cli, const char *user, const struct skm_mfa_answer *answer);
+/* What a program reads in place of the facts: "outcome", and "user" unless it is "". */
+#define SKM_MFA_REFUSAL_JSON_BYTES 2048
+void skm_mfa_refusal_json(
+	const char *user, const struct skm_mfa_answer *answer, char ret_object[SKM_MFA_REFUSAL_JSON_BYTES]);
 /* Asks, and says what went wrong: 0 = OK, else the exit code. */
 SKM_NODISCARD int skm_mfa_do(const struct skm_cli *cli, const struct skm_mfa_options *options,
 	struct skm_auth_writer *request, struct skm_mfa_answer *ret_answer);

@@ -59,7 +59,7 @@ static void print_machine(const struct skm_cli *cli, const struct skm_mfa_ways *
 	skm_mfa_ways_print(stdout, cli->language, ways);
 }
 
-/* authd's object as it came, with ours as its last member; ours alone without one. 0 or -errno. */
+/* The object as it came, with ours as its last member; ours alone without one. 0 or -errno. */
 static int print_json(const char *object, const struct skm_mfa_ways *ways)
 {
 	SKM_CLEANUP(skm_free) char *buf = malloc(SKM_MFA_WAYS_JSON_BYTES);
@@ -80,8 +80,8 @@ static int print_json(const char *object, const struct skm_mfa_ways *ways)
 	return 0;
 }
 
-/* The person, then the machine, which can be judged also when the service does not answer: then neither an
- * object nor a person. 0, or the exit code, said. */
+/* The person, then the machine, which can be judged also when the service tells nothing of a person (then the
+ * object is its refusal) or does not answer (then there is none). 0, or the exit code, said. */
 static int print_status(const struct skm_cli *cli, const struct skm_mfa_options *options, const char *object,
 	const struct skm_mfa_person *person)
 {
@@ -117,9 +117,17 @@ int skm_verb_mfa_status(struct skm_cli *cli, int argc, char **argv)
 	struct skm_auth_writer request;
 	skm_auth_write_begin(&request, SKM_AUTH_STATUS);
 	skm_auth_write_text(&request, SKM_AUTH_TAG_USER, options.user);
-	r = skm_mfa_do(cli, &options, &request, &answer);
-	if (r != 0) {
+	r = skm_mfa_ask(options.socket_path, &request, NULL, NULL, &answer);
+	if (r < 0) {
+		r = skm_mfa_no_answer(cli, r);
 		(void)print_status(cli, &options, NULL, NULL);
+		return r;
+	}
+	if (answer.outcome != SKM_AUTH_OK) {
+		char refusal[SKM_MFA_REFUSAL_JSON_BYTES];
+		skm_mfa_refusal_json(options.user, &answer, refusal);
+		r = skm_mfa_refused(cli, options.user, &answer);
+		(void)print_status(cli, &options, refusal, NULL);
 		return r;
 	}
 	struct skm_mfa_person person;
@@ -147,7 +155,7 @@ static int on_person(void *user, const char *text)
 	if (r < 0)
 		return r;
 	if (listing->cli->json) {
-		(void)printf("%s%s", listing->count ? "," : "", text);
+		(void)printf("%s%s", listing->count ? "," : "{\"people\":[", text);
 	} else {
 		if (listing->count == 0)
 			skm_mfa_person_print_head(stdout, listing->cli->language);
@@ -158,6 +166,20 @@ static int on_person(void *user, const char *text)
 		listing->unreadable_count++;
 	skm_mfa_person_finish(&person);
 	return 0;
+}
+
+static void end_json(const struct listing *listing, int result, const struct skm_mfa_answer *answer)
+{
+	if (result == 0 && answer->outcome == SKM_AUTH_OK) {
+		(void)puts(listing->count ? "]}" : "{\"people\":[]}");
+	} else if (listing->count) {
+		/* A list that broke off is no list: without its end no program takes it for one. */
+		(void)putchar('\n');
+	} else if (result == 0) {
+		char refusal[SKM_MFA_REFUSAL_JSON_BYTES];
+		skm_mfa_refusal_json("", answer, refusal);
+		(void)puts(refusal);
+	}
 }
 
 int skm_verb_mfa_list(struct skm_cli *cli, int argc, char **argv)
@@ -173,16 +195,12 @@ int skm_verb_mfa_list(struct skm_cli *cli, int argc, char **argv)
 		return r;
 	struct skm_auth_writer request;
 	skm_auth_write_begin(&request, SKM_AUTH_LIST);
-	if (cli->json)
-		(void)fputs("{\"people\":[", stdout);
 	r = skm_mfa_ask(options.socket_path, &request, on_person, &listing, &answer);
-	bool is_whole = r == 0 && answer.outcome == SKM_AUTH_OK;
-	/* A list that broke off is no list: without its end no program takes it for one. */
 	if (cli->json)
-		(void)puts(is_whole ? "]}" : "");
+		end_json(&listing, r, &answer);
 	if (r < 0)
 		return skm_mfa_no_answer(cli, r);
-	if (!is_whole)
+	if (answer.outcome != SKM_AUTH_OK)
 		return skm_mfa_refused(cli, "", &answer);
 	if (!cli->json)
 		(void)printf(

@@ -39,6 +39,11 @@ says()
     grep -qF -- "$2" "$folder/err" || fail "$1: \"$2\" is not on stderr: $(cat "$folder/err")"
 }
 
+is_json()
+{
+    python3 -m json.tool "$folder/out" >/dev/null || fail "$1 is no JSON: $(cat "$folder/out")"
+}
+
 # ---- usage ----
 for language in ja en; do
     expect 0 "help" --lang $language mfa --help
@@ -69,6 +74,10 @@ expect 3 "no service" mfa status --socket "$folder/none"
 says "no service" "sekimori-authd.socket"
 expect 3 "no service, Japanese" --lang ja mfa status --socket "$folder/none"
 says "no service, Japanese" "認証サービス (sekimori-authd) が動いていません"
+expect 3 "no service, JSON" mfa status --socket "$folder/none" --json
+is_json "no service, JSON"
+expect 3 "no list" mfa list --socket "$folder/none" --json
+[ ! -s "$folder/out" ] || fail "no list, and a piece of one: $(cat "$folder/out")"
 
 # ---- with a service ----
 printf '# why\nmfa: { require = "enrolled"; };\n' >"$folder/conf"
@@ -160,12 +169,24 @@ expect 0 "a way round it" mfa status "$socket" --root "$folder/root"
 prints "a way round it" "gdm-fingerprint: pam_fprintd.so alone lets people in (no code)"
 expect 0 "a way round it, JSON" mfa status "$socket" --root "$folder/root" --json
 prints "a way round it, JSON" '"ways_around":[{"service":"gdm-fingerprint","modules":["pam_fprintd.so"],"autologin":false}]'
-python3 -m json.tool "$folder/out" >/dev/null || fail "status --json is no JSON: $(cat "$folder/out")"
+is_json "a way round it"
 for hidden in "$secret" secret; do
     grep -qF "$hidden" "$folder/out" && fail "status shows a secret"
 done
 
 if [ "$(id -u)" = 0 ]; then
+    # ---- who has no role ----
+    chmod 711 "$folder"
+    cp "$command" "$folder/sekimori" # the build folder itself may be closed to others
+    for verb in "status --user root" list; do
+        # shellcheck disable=SC2086 # a list of arguments
+        setpriv --reuid 65534 --regid 65534 --clear-groups "$folder/sekimori" mfa $verb "$socket" --json \
+            >"$folder/out" 2>"$folder/err"
+        [ $? = 3 ] || fail "$verb without a role: $(cat "$folder/err")"
+        is_json "$verb without a role"
+        prints "$verb without a role" '"outcome":"denied"'
+    done
+
     # ---- what takes an administrator ----
     expect 0 "the URI alone" mfa enrol "$socket" --user daemon --no-confirm --uri
     [ "$(wc -l <"$folder/out")" = 1 ] || fail "the URI alone: $(cat "$folder/out")"
