@@ -295,6 +295,49 @@ class Certificates(Case):
         self.collector.add_terminal("T-2")
         self.assertNotIn(line[1], self.collector.read(self.collector.etc + "/rsyslog.conf"))
 
+    def test_the_key_of_the_ca_lies_in_a_safe(self):
+        self.collector.add_terminal("T-1")
+        etc = self.collector.etc
+        os.rename(etc + "/ca.key", self.folder + "/ca.key")
+        ca = self.collector.read(etc + "/ca.crt")
+        for words in (["add-terminal", "T-2"], ["renew-server"]):
+            self.assertIn("bring %s/ca.key back" % etc, self.collector.command(*words, expect=3).stderr)
+        self.collector.command("output", "off")
+        self.collector.command("revoke-terminal", "T-1")
+        self.assertEqual(self.collector.read(etc + "/terminals"), "")
+        # The list is empty, and still no other CA takes the place of the one that terminals know.
+        self.collector.command("init", "--name", "x", "--address", "::1", expect=1)
+        self.assertEqual(self.collector.read(etc + "/ca.crt"), ca)
+        self.assertFalse(os.path.exists(etc + "/ca.key"))
+        os.rename(self.folder + "/ca.key", etc + "/ca.key")
+        self.collector.command("renew-server")
+        self.collector.add_terminal("T-2")
+
+    def test_init_that_was_interrupted_is_repeated(self):
+        etc = self.folder + "/again"
+        words = ["init", "--name", "x", "--address", "::1"]
+        share = self.folder + "/half"
+        os.mkdir(share)
+        # No template: it ends before the configuration is written.
+        self.collector.command(*words, expect=1, SEKIMORI_COLLECTOR_ETC=etc, SEKIMORI_COLLECTOR_SHARE=share)
+        self.collector.command("revoke-terminal", "T-1", expect=3, SEKIMORI_COLLECTOR_ETC=etc)
+        self.collector.command(*words, SEKIMORI_COLLECTOR_ETC=etc)
+        subprocess.run(["openssl", "verify", "-CAfile", etc + "/ca.crt", etc + "/server.crt"], check=True, stdout=subprocess.DEVNULL)
+        self.assertIn("server.crt", self.collector.read(etc + "/rsyslog.conf"))
+        self.collector.command(*words, expect=1, SEKIMORI_COLLECTOR_ETC=etc)
+
+    def test_the_collector_s_own_certificate_is_watched(self):
+        for days, status in ((40, 0), (20, 1)):
+            self.collector.command("renew-server", "--days", str(days))
+            # A store that finds every terminal well.
+            done = self.collector.command("status", expect=status, SEKIMORI_STORE="/bin/true")
+            self.assertRegex(done.stdout, "server certificate: (%d|%d) days left" % (days - 1, days))
+            for form in ("--json", "--csv"):
+                done = self.collector.command("status", form, expect=status, SEKIMORI_STORE="/bin/true")
+                self.assertEqual(done.stdout, "")
+                self.assertEqual("days left" in done.stderr, status == 1, form)
+            self.collector.command("status", expect=127, SEKIMORI_STORE=self.folder + "/none")
+
     def test_words_that_are_wrong_change_nothing(self):
         before = self.collector.read(self.collector.etc + "/rsyslog.conf")
         for words in (["add-terminal"], ["add-terminal", "a b"], ["add-terminal", "../x"], ["add-terminal", "-x"],
@@ -302,7 +345,7 @@ class Certificates(Case):
                       ["init", "--name", "x"], ["init", "--name", "x", "--address", "host"], ["revoke-terminal", "x", "y"],
                       ["init", "--name", "x", "--address", "::1", "--port", "0"], ["init", "--name", "x-", "--address", "::1"],
                       ["init", "--name", "x..y", "--address", "::1"], ["init", "--name", "x", "--address", "10.0.0.256"],
-                      ["init", "--name", "x", "--address", "10.0.0.01"], ["add-terminal", "PC\u2010042"], ["add-terminal", "x" * 65],
+                      ["init", "--name", "x", "--address", "10.0.0.01"], ["init", "--name", "10.0.0.1", "--address", "10.0.0.1"], ["add-terminal", "PC\u2010042"], ["add-terminal", "x" * 65],
                       ["load", "--database"]):
             self.collector.command(*words, expect=2)
         self.collector.command("init", "--name", "x", "--address", "::1", expect=1)
