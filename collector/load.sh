@@ -35,8 +35,9 @@ load_file() {
         read_chunk "$state/records/$1" "$from" "$until"
         bytes=$(stat -c %s "$work/chunk")
         ((bytes > 0)) || return 0
-        # Nothing of ours is outside UTF-8; what somebody else made may be, and must not stop the load.
-        iconv -f UTF-8 -t UTF-8 -c "$work/chunk" >"$work/clean" 2>/dev/null || true
+        # Nothing of ours is outside UTF-8; what somebody else made may be, and must not stop the load. By way of UTF-16,
+        # since from UTF-8 to itself iconv lets through what is beyond Unicode, and PostgreSQL does not.
+        iconv -f UTF-8 -t UTF-16LE -c "$work/chunk" 2>/dev/null | iconv -f UTF-16LE -t UTF-8 >"$work/clean" || true
         added=$(sql -v file="$1" -v begins="$from" -v ends="$((from + bytes))" <<END
 begin;
 create temporary table incoming (raw text) on commit drop;

@@ -50,7 +50,9 @@ begin
         to_char(first, '"record_"YYYY_MM'), first, (first + interval '1 month')::date);
 end $$;
 
--- Takes the lines of the temporary table `incoming`, which stand in `file` from byte `begins` to byte `ends`.
+-- Takes the lines of the temporary table `incoming`, which stand in `file` from byte `begins` to byte `ends`. Whatever a
+-- record holds fits its columns, since one that is refused would stop all: texts are cut to what an index takes, and a time
+-- without a sign, of 15 digits at most, is one.
 create or replace function sekimori.take(file text, begins bigint, ends bigint) returns bigint language plpgsql as $$
 declare
     arrived date := left(file, 10)::date;
@@ -65,10 +67,10 @@ begin
     perform sekimori.add_partition(arrived);
     insert into sekimori.record (day, chain, n, stream, terminal, section, time, event, outcome, severity, person, doc, raw)
     select arrived, part[2], part[3]::bigint, part[1],
-        doc #>> '{terminal,number}', doc #>> '{terminal,section}',
-        to_timestamp(substring(raw from '^\{"time":(-?[0-9]{1,15}),')::numeric / 1000),
-        doc ->> 'event', doc ->> 'outcome', doc ->> 'severity',
-        coalesce(doc #>> '{user,name}', doc #>> '{actor,login_user}', doc #>> '{actor,user}'),
+        left(doc #>> '{terminal,number}', 200), left(doc #>> '{terminal,section}', 200),
+        to_timestamp(substring(raw from '^\{"time":([0-9]{1,15}),')::numeric / 1000),
+        left(doc ->> 'event', 200), left(doc ->> 'outcome', 200), left(doc ->> 'severity', 200),
+        left(coalesce(doc #>> '{user,name}', doc #>> '{actor,login_user}', doc #>> '{actor,user}'), 200),
         doc, raw
     from (
         -- The chain's member is the last but one, within the last 450 bytes; a quote in a text is escaped.

@@ -67,11 +67,7 @@ class Content(Case):
         for text in ("𠮷野家 ㈱ 髙﨑", "a\nb\r\x1b[31m\t\x01\x1e", "\\\"/ %s %n #012", "終" * 2000, "\u2028\u202e\u009b", " ", "&<>'`$(x)"):
             terminal.add(text=text)
         # What a hostile terminal may put into its own record, as long as the line is one.
-        body = terminal.make(text="RAW").replace(b"RAW", b"\xff\xfe\xc0\x80 \x7f \xed\xa0\x80")
-        terminal.sequence += 1
-        from records import hash_next
-        terminal.head = hash_next(terminal.head, body)
-        terminal.lines.append(body + b',"m":"' + b"0" * 32 + b'"}')
+        terminal.add_with(b"RAW", b"\xff\xfe\xc0\x80 \x7f \xed\xa0\x80")
         terminal.add(text="after")
         self.send(bundle, terminal.message(*terminal.lines[:3]), *[terminal.message(line) for line in terminal.lines[3:]])
         self.assert_exact(terminal)
@@ -395,12 +391,7 @@ class Database(Case):
         bundle = self.collector.add_terminal("T-1")
         terminal = Terminal("T-1").fill(300)
         terminal.add(text="\\u0000 in a text")
-        terminal.lines[-1] = terminal.lines[-1]
-        body = terminal.make(text="NULL").replace(b"NULL", b"a\\u0000b \xff \\\\.")
-        from records import hash_next
-        terminal.sequence += 1
-        terminal.head = hash_next(terminal.head, body)
-        terminal.lines.append(body + b',"m":"' + b"1" * 32 + b'"}')
+        terminal.add_with(b"RAW", b"a\\u0000b \xff \\\\.")
         self.collector.start()
         self.send(bundle, *batches(terminal, 10))
         self.collector.stop()
@@ -423,6 +414,37 @@ class Database(Case):
         self.check(terminal, more)
         self.load("--rebuild")
         self.check(terminal, more)
+
+    def test_no_record_stops_the_others(self):
+        self.postgres.start()
+        self.addCleanup(self.postgres.stop)
+        odd, honest = Terminal("T-9"), Terminal("T-1")
+        long = b'"%s"' % os.urandom(3000).hex().encode()
+        changes = [(b"RAW", text) for text in (
+            b"\xf7\xbf\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xed\xa0\x80", b"\xe3\x81", b"\xf0\x9f", b"\xef\xbb\xbf",
+            b"\xef\xbf\xbf", b"\\u0000", b"\\ud800", b"\\x", b'","no": json')]
+        changes += [(b'"RAW"', value) for value in (
+            b"1e999999", b"-1e131071", b"[" * 3500 + b"]" * 3500, b'{"":' * 1400 + b"0" + b"}" * 1400, b"9" * 7000)]
+        changes += [(b'{"time":', b'{"time":%s,"was":' % value) for value in (
+            b"-999999999999999", b"999999999999999", b"9" * 400, b"1e400", b"0", b"null", b'"now"')]
+        for member in (b'"T-9"', '"住民課"'.encode(), b'"EXPORT_DENIED"', b'"blocked"', b'"warning"', b'"yamada"'):
+            changes += [(member, long), (member, b"[%s]" % long), (member, b"1e100000"), (member, b'"\\ud83d\\ude00"')]
+        bundle = self.collector.add_terminal("T-1")
+        self.collector.start()
+        for old, new in changes:
+            self.assertIn(old, odd.make(text="RAW"))
+            odd.add_with(old, new)
+            honest.fill(1)
+        self.send(bundle, *batches(odd, 1), *batches(honest, 1))
+        self.collector.stop()
+        self.assert_exact(odd, honest)
+        for words in ((), ("--rebuild",)):
+            self.assertIn("loaded: %d records" % (2 * len(changes)), self.load(*words).stdout)
+        # Whatever is indexed one day.
+        for column in ("section", "outcome", "severity", "person"):
+            self.postgres.ask("create index on sekimori.record (%s)" % column)
+        for view in ("completeness", "device", "authentication", "by_day"):
+            self.postgres.ask("select * from sekimori." + view)
 
     def check(self, *terminals):
         ask = self.postgres.ask

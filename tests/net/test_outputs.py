@@ -14,18 +14,10 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from far_sides import Authority, Kafka, Recorder, TlsFront  # noqa: E402
 from harness import Collector, Sender, free_port, remove, wait_for  # noqa: E402
-from records import Terminal, hash_next, json_string  # noqa: E402
+from records import Terminal, json_string  # noqa: E402
 
 BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
 PASSWORD = "p@ss: 字\"'$(x)"
-
-
-def add_raw(terminal, replacement):
-    """A record whose text is these bytes, whatever they are: its hash is right."""
-    body = terminal.make(text="RAW").replace(b"RAW", replacement)
-    terminal.sequence += 1
-    terminal.head = hash_next(terminal.head, body)
-    terminal.lines.append(body + b',"m":"' + b"0" * 32 + b'"}')
 
 
 class Store:
@@ -152,8 +144,8 @@ class OpenSearch(Case):
         terminal, other = Terminal("T-1"), Terminal("T-2", "auth").fill(30)
         for text in ("𠮷野家 ㈱ 髙﨑", "a\nb\r\x1b[31m\t", "\\\"/ %s %n", "終" * 2000, "\u2028\u202e", '{"index":{}}'):
             terminal.add(text=text)
-        add_raw(terminal, b"\xff\xfe\xc0\x80 \xed\xa0\x80")
-        add_raw(terminal, b'", "no": json')
+        terminal.add_with(b"RAW", b"\xff\xfe\xc0\x80 \xed\xa0\x80")
+        terminal.add_with(b"RAW", b'", "no": json')
         terminal.fill(2500)
         self.store(terminal, other)
         self.configure(recorder, "--user", "sender", "--password-file", self.password_file())
@@ -352,7 +344,7 @@ class KafkaCase(Case):
         terminals = [Terminal("T-%d" % i).fill(250) for i in range(8)]
         for text in ("𠮷野家 ㈱ 髙﨑", "a\nb\r\x1b[31m\t", "終" * 2000):
             terminals[0].add(text=text)
-        add_raw(terminals[0], b"\xff\xfe\xc0\x80 \xed\xa0\x80")
+        terminals[0].add_with(b"RAW", b"\xff\xfe\xc0\x80 \xed\xa0\x80")
         self.store(*terminals)
         self.configure(kafka)
         self.start("kafka")
