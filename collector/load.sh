@@ -20,7 +20,7 @@ read_chunk() {
         if [[ $(tail -c 1 "$work/part" | od -An -tx1) == " 0a" ]]; then
             mv "$work/part" "$work/chunk"
         else
-            LC_ALL=C sed '$d' "$work/part" >"$work/chunk"
+            LC_ALL=C sed '$d' "$work/part" >"$work/chunk" || return 1
         fi
         [[ ! -s $work/chunk ]] && ((bytes < $3 - $2)) || return 0
         bytes=$((bytes * 2))
@@ -32,12 +32,14 @@ load_file() {
     local from until=$2 bytes added
     from=$(sql -v file="$1" <<<"select coalesce((select bytes from sekimori.loaded where file = :'file'), 0);")
     while ((from < until)); do
-        read_chunk "$state/records/$1" "$from" "$until"
+        read_chunk "$state/records/$1" "$from" "$until" || return 1
         bytes=$(stat -c %s "$work/chunk")
         ((bytes > 0)) || return 0
         # Nothing of ours is outside UTF-8; what somebody else made may be, and must not stop the load. By way of UTF-16,
         # since from UTF-8 to itself iconv lets through what is beyond Unicode, and PostgreSQL does not.
         iconv -f UTF-8 -t UTF-16LE -c "$work/chunk" 2>/dev/null | iconv -f UTF-16LE -t UTF-8 >"$work/clean" || true
+        # Without a line the place would move over it all the same: the disk is full.
+        [[ $(wc -l <"$work/clean") == $(wc -l <"$work/chunk") ]] || return 1
         added=$(sql -v file="$1" -v begins="$from" -v ends="$((from + bytes))" <<END
 begin;
 create temporary table incoming (raw text) on commit drop;

@@ -383,8 +383,8 @@ class Database(Case):
         super().setUp()
         self.postgres = Postgres(self.folder + "/postgres")
 
-    def load(self, *arguments, expect=0):
-        return self.collector.command("load", *arguments, expect=expect, SEKIMORI_LOAD_CHUNK="20000", **{
+    def load(self, *arguments, expect=0, **environment):
+        return self.collector.command("load", *arguments, expect=expect, SEKIMORI_LOAD_CHUNK="20000", **environment, **{
             name: self.postgres.environment[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")})
 
     def test_loaded_once_whatever_happens(self):
@@ -445,6 +445,25 @@ class Database(Case):
             self.postgres.ask("create index on sekimori.record (%s)" % column)
         for view in ("completeness", "device", "authentication", "by_day"):
             self.postgres.ask("select * from sekimori." + view)
+
+    def test_a_full_temporary_folder_leaves_nothing_out(self):
+        self.postgres.start()
+        self.addCleanup(self.postgres.stop)
+        terminal = Terminal("T-1").fill(100)
+        bundle = self.collector.add_terminal("T-1")
+        self.collector.start()
+        self.send(bundle, *batches(terminal, 10))
+        self.collector.stop()
+        small = self.folder + "/small"
+        os.mkdir(small)
+        refused = 0
+        for pages in (4, 7, 9, 10, 12, 14):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % (4 * pages), "none", small], check=True)
+            refused += self.load("--rebuild", expect=None, TMPDIR=small).returncode == 3
+            subprocess.run(["umount", "-l", small], check=True)
+            self.load()
+            self.assertEqual(self.postgres.ask("select count(*) from sekimori.record"), "100", "%d pages" % pages)
+        self.assertGreater(refused, 0)
 
     def check(self, *terminals):
         ask = self.postgres.ask
