@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A document is the record itself, byte for byte: OpenSearch keeps it in _source as it came. What it could
  * not take (bytes that are no UTF-8, a field that contradicts the index's mapping) must neither be lost nor
- * hold up what comes after it, so it goes in base64, under the same identity.
+ * hold up what comes after it, so it goes in base64, under the same identity and in a field that no record of
+ * ours has. A record made for it may have fixed that field's kind before, and then no base64 is taken either.
+ * Status 400 alone does not tell this from an index that is closed or may have no more shards. So such a
+ * record goes by its name, in fields that every document has: where that is taken, the record is at fault.
  *
  * omelasticsearch was rejected: of a rejected item it writes to a file that nobody reads (errorFile) or
  * forgets it, and it asks no item for its identity. */
@@ -49,13 +52,17 @@ static int add_record(struct skm_bytes *body, const struct skm_output_record *re
 	int r = skm_bytes_add(body, text, (size_t)len);
 	if (r < 0)
 		return r;
-	if (!record->is_in_base64 && is_plain_text(line, record->len)) {
+	if (record->form == SKM_OUTPUT_AS_IT_IS && is_plain_text(line, record->len)) {
 		r = skm_bytes_add(body, line, record->len);
 		return r < 0 ? r : skm_bytes_add(body, "\n", 1);
 	}
-	len = snprintf(text, sizeof(text), "{\"skm\":{\"c\":\"%.*s\",\"n\":%s},\"base64\":\"",
-		SKM_OUTPUT_CHAIN_LETTERS, record->id, record->id + SKM_OUTPUT_CHAIN_LETTERS + 1);
+	bool is_name = record->form == SKM_OUTPUT_BY_NAME;
+	len = snprintf(text, sizeof(text), "{\"skm\":{\"c\":\"%.*s\",\"n\":%s}%s", SKM_OUTPUT_CHAIN_LETTERS,
+		record->id, record->id + SKM_OUTPUT_CHAIN_LETTERS + 1,
+		is_name ? "}\n" : ",\"skm_base64\":\"");
 	r = skm_bytes_add(body, text, (size_t)len);
+	if (is_name)
+		return r;
 	if (r == 0)
 		r = add_base64(body, (const unsigned char *)line, record->len);
 	return r < 0 ? r : skm_bytes_add(body, "\"}\n", 3);

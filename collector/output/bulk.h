@@ -19,9 +19,10 @@ struct skm_bulk_verdict {
 };
 #define SKM_BULK_UNREADABLE 1
 /* Reads the answer to the request that skm_bulk_compose made with the same limit. Each record that was stored
- * is done. One that was refused for what it is (400) goes in base64 the next time, or as it is again when it
- * was in base64 already; one that was refused for another reason goes as it is. 0; SKM_BULK_UNREADABLE: this
- * is no answer to that request, nothing was changed; -ENOMEM. */
+ * is done. One that was refused with 400 goes in the next form the next time, after the last in the first
+ * again; one that was refused for another reason goes as it went. One whose name was stored is tried once
+ * more, and when it is refused as it is and in base64 now, it is done and left out. 0; SKM_BULK_UNREADABLE:
+ * this is no answer to that request, nothing was changed; -ENOMEM. */
 SKM_NODISCARD int skm_bulk_judge(struct skm_output_batch *batch, size_t limit, const char *answer, size_t len,
 	struct skm_bulk_verdict *ret_verdict);
 

@@ -39,12 +39,18 @@ static void settle(struct skm_output_record *record, const json_t *item, struct 
 {
 	json_int_t status = json_integer_value(json_object_get(item, "status"));
 	if (status >= 200 && status <= 299) {
-		record->is_done = true;
 		verdict->stored++;
+		record->is_done = record->form != SKM_OUTPUT_BY_NAME;
+		record->is_named = !record->is_done;
+		record->form = SKM_OUTPUT_AS_IT_IS;
 		return;
 	}
-	record->is_in_base64 = status == 400 && !record->is_in_base64;
 	note(verdict, item, status);
+	if (status != 400)
+		return;
+	if (record->form == SKM_OUTPUT_IN_BASE64 && record->is_named)
+		record->is_done = record->is_left_out = true;
+	record->form = (record->form + 1) % SKM_OUTPUT_FORM_COUNT_;
 }
 
 int skm_bulk_judge(struct skm_output_batch *batch, size_t limit, const char *answer, size_t len,

@@ -236,17 +236,36 @@ static void tell(void *user, const char *trouble)
 	skm_delivery_tell(user, trouble);
 }
 
+/* The day files have what the other side takes in no form. */
+static size_t count_left_out(const struct skm_output_batch *batch)
+{
+	const struct skm_output_record *first = NULL;
+	size_t count = 0;
+	for (size_t i = batch->count; i-- > 0;) {
+		if (batch->records[i].is_left_out) {
+			first = &batch->records[i];
+			count++;
+		}
+	}
+	if (first)
+		skm_log(SKM_SEVERITY_WARNING,
+			"%zu records were refused in every form and left out, the first is %s", count,
+			first->id);
+	return count;
+}
+
 /* All of the batch is there: the position moves. */
 static int settle(struct skm_delivery *delivery)
 {
 	struct skm_output_state *state = &delivery->state;
+	size_t left_out = count_left_out(&delivery->batch);
 	if (delivery->batch.strange > 0)
 		skm_log(SKM_SEVERITY_WARNING, "%zu lines of the day files are no records and were left out",
 			delivery->batch.strange);
 	state->sent = delivery->batch.next;
 	memcpy(state->tail, delivery->batch.next_tail, sizeof(state->tail));
-	state->records += delivery->batch.count;
-	state->strange += delivery->batch.strange;
+	state->records += delivery->batch.count - left_out;
+	state->strange += delivery->batch.strange + left_out;
 	state->sent_sec = delivery->options.now_sec(delivery->options.user);
 	delivery->has_batch = false;
 	delivery->is_changed = true;

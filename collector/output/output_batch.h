@@ -17,11 +17,20 @@
 #define SKM_BATCH_RECORDS_MAX 2000
 #define SKM_BATCH_BYTES_MAX ((size_t)4 << 20) /* a little more, by one line */
 
+enum skm_output_form {
+	SKM_OUTPUT_AS_IT_IS,
+	SKM_OUTPUT_IN_BASE64, /* as it is, the other side cannot take it */
+	SKM_OUTPUT_BY_NAME,   /* nor like that: only which record it is */
+	SKM_OUTPUT_FORM_COUNT_
+};
+
 struct skm_output_record {
 	size_t offset, len; /* in the batch's text; the line without its newline */
 	char id[SKM_OUTPUT_ID_BYTES];
-	bool is_done;	   /* the other side has it for good */
-	bool is_in_base64; /* as it is, the other side cannot take it */
+	bool is_done; /* the other side has it for good */
+	enum skm_output_form form;
+	bool is_named;	  /* the other side took its name */
+	bool is_left_out; /* done, and the name is all that the other side has */
 };
 
 /* The last bytes before a place in the files, in hex. A line ends in its record's MAC, so they tell whether

@@ -108,8 +108,10 @@ static void print_text(const struct report *report, enum skm_language language, 
 		report->behind_bytes);
 	if (report->state.strange > 0)
 		(void)fprintf(file,
-			skm_text(language, "    記録でない行 %" PRIu64 " 件（送信対象外）\n",
-				"    %" PRIu64 " lines are no records and were left out\n"),
+			skm_text(language,
+				"    送信対象外の行 %" PRIu64 " 件（記録でないか、どの形でも拒否）\n",
+				"    %" PRIu64
+				" lines were left out: no records, or refused in every form\n"),
 			report->state.strange);
 	if (report->state.trouble_sec != 0)
 		(void)fprintf(file,

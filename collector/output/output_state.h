@@ -11,7 +11,7 @@ struct skm_output_state {
 	char target[SKM_OUTPUT_TARGET_BYTES]; /* skm_output_settings_target */
 	struct skm_day_position sent;	      /* the other side has all that stands before it */
 	char tail[SKM_OUTPUT_TAIL_BYTES];     /* of that place; \"\" = none */
-	uint64_t records, strange;	      /* since the first record of this target */
+	uint64_t records, strange;	      /* sent, left out since the first record of this target */
 	int64_t sent_sec;		      /* when the last record was taken; 0 = never */
 	int64_t trouble_sec;		      /* since when nothing goes; 0 = all is well */
 	char trouble[SKM_OUTPUT_TROUBLE_BYTES];

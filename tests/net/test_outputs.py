@@ -137,7 +137,7 @@ class OpenSearch(Case):
             if document != line:
                 wrapped = json.loads(document)
                 self.assertEqual("%s-%d" % (wrapped["skm"]["c"], wrapped["skm"]["n"]), identity)
-                self.assertEqual(base64.b64decode(wrapped["base64"], validate=True), line)
+                self.assertEqual(base64.b64decode(wrapped["skm_base64"], validate=True), line)
 
     def test_every_record_arrives_byte_for_byte(self):
         recorder = self.record(user="sender", password=PASSWORD)
@@ -155,7 +155,7 @@ class OpenSearch(Case):
             self.assertNotIn(PASSWORD.encode(), words.read() + environment.read())
         self.stop()
         self.check(recorder, terminal, other)
-        as_they_are = [document for document in recorder.documents.values() if b'"base64":' not in document]
+        as_they_are = [document for document in recorder.documents.values() if b'"skm_base64":' not in document]
         self.assertEqual(len(as_they_are), len(terminal.lines) + len(other.lines) - 2)
         row = self.status(expect=0)
         self.assertEqual((row["records"], row["not_records"], row["trouble"]), (2538, 0, None))
@@ -183,6 +183,82 @@ class OpenSearch(Case):
         for word in ("the server answers 503", "429: it is overloaded", "413: the request is too large", "records go out again",
                      "not that of a bulk request", "records refused: 429"):
             self.assertIn(word, journal)
+
+    def mapped(self, recorder):
+        """As OpenSearch's dynamic mapping: the first kind of a field is its kind."""
+        kinds = {}
+
+        def decide(number, document):
+            if Recorder.usual(number, document) == 400:
+                return 400
+            found = {name: type(value) for name, value in json.loads(document).items() if value is not None}
+            if any(kinds.setdefault(name, kind) is not kind for name, kind in found.items()):
+                return 400
+            return 201
+        recorder.usual = decide
+
+    def test_a_member_named_base64_is_in_nobody_s_way(self):
+        recorder = self.record()
+        self.mapped(recorder)
+        hostile, terminal = Terminal("T-9"), Terminal("T-1").fill(5)
+        hostile.add(base64={"a": 1})
+        hostile.add_with(b"RAW", b"\xff")
+        self.store(hostile, terminal)
+        self.configure(recorder)
+        self.start("opensearch")
+        self.wait_until_sent()
+        self.check(recorder, hostile, terminal)
+        self.assertEqual(self.status(expect=0)["not_records"], 0)
+
+    def test_a_record_refused_in_every_form_holds_up_nobody(self):
+        recorder = self.record()
+        self.mapped(recorder)
+        hostile, terminal, later = Terminal("T-9"), Terminal("T-1").fill(2500), Terminal("T-2").fill(3)
+        hostile.add(skm_base64={"a": 1})
+        hostile.add_with(b"RAW", b"\xff")
+        hostile.add(detail={"a": 1})
+        hostile.add(detail=7, skm_base64={"a": 1})
+        self.store(terminal, hostile, later)
+        self.configure(recorder)
+        self.start("opensearch")
+        self.wait_until_sent()
+        self.store(Terminal("T-3").fill(1))
+        wait_for("one more", lambda: self.status()["records"] == 2505)
+        self.stop()
+        row = self.status(expect=0)
+        self.assertEqual((row["not_records"], row["trouble"]), (3, None))
+        self.assertIn("3 lines were left out", self.output("status").stdout)
+        self.assertEqual(set(self.expected(terminal, hostile, later)) - set(recorder.documents), set())
+        for number in (2, 3, 4):
+            # What stands there says at least which record it is.
+            identity = "%s-%d" % (hostile.chain_id.hex(), number)
+            self.assertEqual(json.loads(recorder.documents.pop(identity)), {"skm": {"c": hostile.chain_id.hex(), "n": number}})
+        journal = Collector.read(self.folder + "/journal")
+        self.assertEqual(journal.count("refused in every form"), 1)
+        self.assertIn("the first is %s-2" % hostile.chain_id.hex(), journal)
+
+    def test_refused_for_the_server_s_sake_everything_is_sent_again(self):
+        """An index that is closed, or may have no more shards, refuses whatever comes, with 400 as well."""
+        recorder = self.record()
+        terminal = Terminal("T-1").fill(30)
+        terminal.add_with(b"RAW", b"\xff")
+        self.store(terminal)
+        self.configure(recorder)
+        # Five: where it takes documents again, it is the turn of the names.
+        for status, refusals in ((400, 5), (429, 2), (403, 2), (503, 2)):
+            recorder.plan = [lambda _, __, status=status: status] * refusals
+            self.start("opensearch")
+            wait_for("the trouble", lambda: self.status()["trouble"])
+            self.assertIn("refused: %d" % status, self.status(expect=1)["trouble"])
+            recorder.wait("all refusals", lambda r: not r.plan)
+            self.assertEqual(self.status()["records"], 0)
+            self.wait_until_sent()
+            self.stop()
+            self.check(recorder, terminal)
+            self.assertEqual(sum(b"skm_base64" in document for document in recorder.documents.values()), 1)
+            self.assertEqual((self.status()["records"], self.status()["not_records"]), (31, 0))
+            recorder.documents = {}
+            self.output("opensearch", "--rebuild")
 
     def test_refusal_is_told_and_nothing_is_skipped(self):
         recorder = self.record(user="sender", password="another")

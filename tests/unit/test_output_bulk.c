@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* OpenSearch's bulk protocol: what is asked, and what an answer may make us believe. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bulk.h"
@@ -56,13 +57,16 @@ Test(output_bulk, request)
 	/* What is no UTF-8 goes in base64 from the beginning. */
 	expect_body(10, "{\"index\":{\"_id\":\"" CHAIN "-1\"}}\n{\"a\":1}\n"
 			"{\"index\":{\"_id\":\"" CHAIN "-2\"}}\n"
-			"{\"skm\":{\"c\":\"" CHAIN "\",\"n\":2},\"base64\":\"eyJiIjoi/yJ9\"}\n"
+			"{\"skm\":{\"c\":\"" CHAIN "\",\"n\":2},\"skm_base64\":\"eyJiIjoi/yJ9\"}\n"
 			"{\"index\":{\"_id\":\"" CHAIN "-3\"}}\n{\"c\":3}\n");
 	expect_body(1, "{\"index\":{\"_id\":\"" CHAIN "-1\"}}\n{\"a\":1}\n");
 	batch.records[0].is_done = batch.records[1].is_done = true;
-	batch.records[2].is_in_base64 = true;
+	batch.records[2].form = SKM_OUTPUT_IN_BASE64;
 	expect_body(10, "{\"index\":{\"_id\":\"" CHAIN "-3\"}}\n"
-			"{\"skm\":{\"c\":\"" CHAIN "\",\"n\":3},\"base64\":\"eyJjIjozfQ==\"}\n");
+			"{\"skm\":{\"c\":\"" CHAIN "\",\"n\":3},\"skm_base64\":\"eyJjIjozfQ==\"}\n");
+	batch.records[2].form = SKM_OUTPUT_BY_NAME;
+	expect_body(10, "{\"index\":{\"_id\":\"" CHAIN "-3\"}}\n"
+			"{\"skm\":{\"c\":\"" CHAIN "\",\"n\":3}}\n");
 }
 
 Test(output_bulk, each_item_counts)
@@ -74,14 +78,61 @@ Test(output_bulk, each_item_counts)
 			     &verdict),
 		0);
 	cr_assert(batch.records[0].is_done && !batch.records[1].is_done && !batch.records[2].is_done);
-	cr_assert(!batch.records[1].is_in_base64 && batch.records[2].is_in_base64);
+	cr_assert_eq(batch.records[1].form, SKM_OUTPUT_AS_IT_IS);
+	cr_assert_eq(batch.records[2].form, SKM_OUTPUT_IN_BASE64);
 	cr_assert_eq(verdict.stored, 1u);
 	cr_assert_eq(verdict.refused, 2u);
 	cr_assert_str_eq(verdict.why, "429 some_exception");
-	/* The rest; what is refused in base64 too goes as it is again. */
+	/* The rest; what is refused in base64 too goes by its name. */
 	cr_assert_eq(judge(10, "{\"items\":[" ITEM(2, 200) "," REFUSED(3, 400) "]}", &verdict), 0);
-	cr_assert(batch.records[1].is_done && !batch.records[2].is_done && !batch.records[2].is_in_base64);
+	cr_assert(batch.records[1].is_done && !batch.records[2].is_done);
+	cr_assert_eq(batch.records[2].form, SKM_OUTPUT_BY_NAME);
 	cr_assert_eq(skm_output_batch_pending(&batch), 1u);
+}
+
+static void answer_to_one(const char *item)
+{
+	struct skm_bulk_verdict verdict;
+	char answer[256];
+	(void)snprintf(answer, sizeof(answer), "{\"items\":[%s]}", item);
+	cr_assert_eq(judge(10, answer, &verdict), 0);
+}
+
+Test(output_bulk, left_out_only_when_the_server_takes_its_name)
+{
+	const struct skm_output_record *record = &batch.records[0];
+	batch.count = 1;
+	/* It takes nothing at all: round and round, whatever else it says. */
+	for (unsigned i = 0; i < 7; i++) {
+		cr_assert_eq(record->form, i % 3);
+		answer_to_one(REFUSED(1, 429));
+		cr_assert_eq(record->form, i % 3);
+		answer_to_one(REFUSED(1, 400));
+		cr_assert(!record->is_done);
+	}
+	cr_assert_eq(record->form, SKM_OUTPUT_IN_BASE64);
+	answer_to_one(REFUSED(1, 400));
+	answer_to_one(ITEM(1, 201));
+	/* It takes documents, so it is asked once more. */
+	cr_assert(!record->is_done);
+	cr_assert_eq(record->form, SKM_OUTPUT_AS_IT_IS);
+	answer_to_one(REFUSED(1, 400));
+	answer_to_one(REFUSED(1, 503));
+	cr_assert(!record->is_done);
+	answer_to_one(REFUSED(1, 400));
+	cr_assert(record->is_done && record->is_left_out);
+}
+
+Test(output_bulk, what_is_taken_in_the_end_is_not_left_out)
+{
+	const struct skm_output_record *record = &batch.records[0];
+	batch.count = 1;
+	answer_to_one(REFUSED(1, 400));
+	answer_to_one(REFUSED(1, 400));
+	answer_to_one(ITEM(1, 201));
+	answer_to_one(REFUSED(1, 400));
+	answer_to_one(ITEM(1, 200));
+	cr_assert(record->is_done && !record->is_left_out);
 }
 
 Test(output_bulk, limit)
