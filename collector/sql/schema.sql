@@ -73,9 +73,9 @@ begin
         left(coalesce(doc #>> '{user,name}', doc #>> '{actor,login_user}', doc #>> '{actor,user}'), 200),
         doc, raw
     from (
-        -- The chain's member is the last but one, within the last 450 bytes; a quote in a text is escaped.
+        -- The chain's member is the last of that name, within the last 450 bytes; a quote in a text is escaped.
         select raw, sekimori.to_doc(raw) as doc,
-            regexp_match(right(raw, 450), ',"skm":\{"stream":"([a-z]{1,16})","c":"([0-9a-f]{32})","n":([0-9]{1,16}),') as part
+            regexp_match(right(raw, 450), '.*,"skm":\{"stream":"([a-z]{1,16})","c":"([0-9a-f]{32})","n":([0-9]{1,16}),') as part
         from incoming where raw is not null
     ) as line
     where part is not null

@@ -446,6 +446,21 @@ class Database(Case):
         for view in ("completeness", "device", "authentication", "by_day"):
             self.postgres.ask("select * from sekimori." + view)
 
+    def test_no_record_takes_the_place_of_another(self):
+        self.postgres.start()
+        self.addCleanup(self.postgres.stop)
+        hostile, honest = Terminal("T-9"), Terminal("T-1").fill(1)
+        # Near enough in letters, too far in bytes to be looked at by the store.
+        fake = '{"a":1,"skm":{"stream":"agent","c":"%s","n":1,"b":null}},"x":"%s"' % (honest.chain_id.hex(), "終" * 80)
+        hostile.add_with(b'"RAW"', fake.encode())
+        bundle = self.collector.add_terminal("T-1")
+        self.collector.start()
+        self.send(bundle, hostile.message(*hostile.lines), honest.message(*honest.lines))
+        self.collector.stop()
+        self.assertEqual(self.collector.stored(), hostile.lines + honest.lines)
+        self.assertIn("loaded: 2 records", self.load().stdout)
+        self.assertEqual(self.postgres.ask("select terminal from sekimori.record where chain = '%s'" % honest.chain_id.hex()), "T-1")
+
     def test_a_full_temporary_folder_leaves_nothing_out(self):
         self.postgres.start()
         self.addCleanup(self.postgres.stop)
