@@ -169,9 +169,12 @@ static void count_checkpoint(struct skm_verify_chain *chain, uint64_t sequence)
 /* A record that is genuine says that a segment was deleted once it had been collected. What is missing before
  * the first record here is explained if that segment ended right there, with the hash from which the first
  * record continues; then everything before it had been deleted before it, since the oldest goes first. Of
- * any other chain the same holds: a chain that was begun anew outlives the segments of the one before. */
+ * any other chain the same holds: a chain that was begun anew outlives the segments of the one before. Where
+ * records are collected nothing explains it: they were deleted because they are there. */
 static void explain_missing(struct skm_verifier *verifier, const struct skm_old_segment *deletion)
 {
+	if (verifier->options.is_mixed)
+		return;
 	for (size_t i = 0; i < verifier->chain_count; i++) {
 		struct skm_verify_chain *chain = verifier->chains[i];
 		struct skm_verify_gap *gap = chain->gap_count > 0 ? &chain->gaps[0] : NULL;
@@ -200,7 +203,7 @@ static void settle(struct skm_verifier *verifier, struct skm_verify_chain *chain
 		tell_doubt(verifier, chain, tip->fault, sequence, tip->place);
 	else if (tip->is_checkpoint)
 		count_checkpoint(chain, sequence);
-	else if (tip->has_deletion)
+	else if (tip->has_deletion && (tip->mac == SKM_MAC_RIGHT || verifier->options.key_count == 0))
 		explain_missing(verifier, &tip->deletion);
 }
 

@@ -115,8 +115,8 @@ struct skm_verifier_options {
 	size_t key_count;
 	const struct skm_watermark *watermarks; /* borrowed too; any order, any number for a chain */
 	size_t watermark_count;
-	bool is_mixed; /* collected lines of many terminals: other chains begin and go on anywhere. Memory
-			  grows with their number */
+	bool is_mixed; /* collected lines of many terminals: other chains begin and go on anywhere, and no
+			  LOG_DELETED explains what is missing. Memory grows with their number */
 	bool may_begin_late; /* old segments were deleted: the first record seen need not be number 1, and no
 				record need say so */
 	uint64_t leap_max;   /* keys that may be derived without a record for each: a hostile number must not

@@ -165,6 +165,49 @@ Test(verifier_deleted, by_the_chain_that_came_after)
 	sample_lines_finish(&scene.lines);
 }
 
+/* The record says that the collector has them: its own copy has no such excuse, whoever says so. */
+Test(verifier_deleted, collected_lines_are_not_excused)
+{
+	for (int by_another = 0; by_another <= 1; by_another++) {
+		struct scene scene;
+		struct sample_chain other;
+		set(&scene);
+		sample_chain_begin(&other, "agent");
+		sample_chain_checkpoint(&scene.chain, "time", &scene.lines);
+		write_deletion(by_another ? &other : &scene.chain, &scene.old, 12, &scene.lines);
+		sample_chain_checkpoint(&scene.chain, "stop", &scene.lines);
+		sample_lines_remove(&scene.lines, 0, 12);
+		scene.with_key.key_of_2 = &other;
+		scene.with_key.is_mixed = true;
+		judge_lines(&scene.lines, &scene.with_key, &scene.verdicts);
+		expect_findings(&scene.verdicts, "GAP:missing:1-12");
+		cr_expect_eq(scene.verdicts.chain.deleted_until, 0);
+		cr_expect_not(scene.verdicts.is_complete);
+		sample_lines_finish(&scene.lines);
+	}
+}
+
+/* Anybody can write a chain that fits together; only a key shows that a terminal wrote it. */
+Test(verifier_deleted, an_explanation_by_a_chain_without_key)
+{
+	struct scene scene;
+	struct sample_chain stranger;
+	set(&scene);
+	sample_chain_checkpoint(&scene.chain, "stop", &scene.lines);
+	sample_chain_begin(&stranger, "agent");
+	sample_chain_checkpoint(&stranger, "start", &scene.lines);
+	write_deletion(&stranger, &scene.old, 12, &scene.lines);
+	sample_chain_checkpoint(&stranger, "stop", &scene.lines);
+	sample_lines_remove(&scene.lines, 0, 12);
+	judge_lines(&scene.lines, &scene.with_key, &scene.verdicts);
+	cr_expect_eq(scene.verdicts.chain.findings[SKM_FINDING_GAP], 1);
+	cr_expect_eq(scene.verdicts.chain.deleted_until, 0);
+	cr_expect_not(scene.verdicts.is_complete);
+	judge_lines(&scene.lines, &scene.without, &scene.verdicts);
+	cr_expect_eq(scene.verdicts.chain.findings[SKM_FINDING_GAP], 0, "without any key nobody is known");
+	sample_lines_finish(&scene.lines);
+}
+
 Test(verifier_deleted, words_round_trip_and_nothing_else_is_taken)
 {
 	char detail[SKM_DELETION_BYTES], changed[SKM_DELETION_BYTES + 1];
