@@ -57,7 +57,8 @@ static void compare_within_boot(
 
 	uint64_t heartbeat = verifier->options.heartbeat_sec;
 	/* The service of stream "auth" ends when nobody logs in, and says so. */
-	if (!is_next || heartbeat == 0 || (chain->was_stop && strcmp(chain->result.stream, "auth") == 0) ||
+	if (!is_next || heartbeat == 0 || chain->is_full ||
+		(chain->was_stop && strcmp(chain->result.stream, "auth") == 0) ||
 		line->monotonic_nsec <= chain->monotonic_nsec)
 		return;
 	uint64_t silent_sec = (line->monotonic_nsec - chain->monotonic_nsec) / UINT64_C(1000000000);
@@ -92,12 +93,21 @@ static void compare_boots(
 			verifier->place, jump / 1000);
 }
 
+/* Is it the checkpoint that a service writes for this reason? */
+static bool is_because(const struct skm_verify_line *line, const char *reason)
+{
+	return line->is_checkpoint && line->has_checkpoint && strcmp(line->checkpoint.reason, reason) == 0;
+}
+
 void skm_verify_times(struct skm_verifier *verifier, struct skm_verify_chain *chain, bool is_next)
 {
 	const struct skm_verify_line *line = &verifier->line;
 	if (chain->has_times) {
 		bool is_same_boot = chain->has_boot_id && line->has_boot_id &&
 				    memcmp(chain->boot_id, line->boot_id, sizeof(chain->boot_id)) == 0;
+		/* Only the run that could not write is excused; each begins with this checkpoint. */
+		if (!is_same_boot || !is_next || is_because(line, "start"))
+			chain->is_full = false;
 		if (is_same_boot)
 			compare_within_boot(verifier, chain, chain->realtime_usec, is_next);
 		else
@@ -112,6 +122,6 @@ void skm_verify_times(struct skm_verifier *verifier, struct skm_verify_chain *ch
 	chain->has_boot_id = line->has_boot_id;
 	if (line->has_boot_id)
 		memcpy(chain->boot_id, line->boot_id, sizeof(chain->boot_id));
-	chain->was_stop =
-		line->is_checkpoint && line->has_checkpoint && strcmp(line->checkpoint.reason, "stop") == 0;
+	chain->is_full = line->is_full || (chain->is_full && !line->is_resumed);
+	chain->was_stop = is_because(line, "stop");
 }

@@ -100,6 +100,7 @@ struct skm_verify_chain {
 	uint64_t drops_told;				 /* since the last checkpoint, by LOG_RESUMED */
 	/* --- clocks, of the tip --- */
 	bool has_times, has_boot_id, was_stop;
+	bool is_full; /* its run has said LOG_FULL and not yet LOG_RESUMED: it could not write */
 	int64_t realtime_usec;
 	uint8_t boot_id[SKM_VERIFY_BOOT_BYTES];
 	uint64_t boot_number, monotonic_nsec, boottime_usec;

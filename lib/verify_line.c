@@ -187,7 +187,8 @@ static bool parse_head(const char *line, size_t body_len, struct skm_verify_line
 	if (!at.at)
 		return false;
 	parsed->is_checkpoint = SKIP(&at, "CHECKPOINT\"");
-	parsed->lost = SKIP(&at, "LOG_RESUMED\"") ? 1 : 0;
+	parsed->is_full = SKIP(&at, "LOG_FULL\"");
+	parsed->is_resumed = SKIP(&at, "LOG_RESUMED\"");
 	parsed->has_deletion = SKIP(&at, "LOG_DELETED\"");
 
 	at.at = find(at.at, line + (body_len < SKM_CLOCK_MAX ? body_len : SKM_CLOCK_MAX), clock,
@@ -257,8 +258,7 @@ int skm_verify_line_parse(const char *line, size_t len, struct skm_verify_line *
 	const char *chain = parse_chain(line, ret_line->body_len, ret_line);
 	if (!chain || !parse_head(line, (size_t)(chain - line), ret_line))
 		return -EBADMSG;
-	if (ret_line->lost)
-		ret_line->lost = parse_count(line, chain);
+	ret_line->lost = ret_line->is_resumed ? parse_count(line, chain) : 0;
 	if (ret_line->has_deletion)
 		ret_line->has_deletion = parse_deletion(line, chain, &ret_line->deletion);
 	if (ret_line->is_checkpoint)

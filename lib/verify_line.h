@@ -30,9 +30,10 @@ struct skm_verify_line {
 	/* --- the record --- */
 	int64_t realtime_usec; /* whole milliseconds */
 	uint64_t boottime_usec;
-	uint64_t lost;	     /* records that a LOG_RESUMED says were lost */
-	bool is_checkpoint;  /* event CHECKPOINT */
-	bool has_checkpoint; /* the member is there and well formed */
+	bool is_full, is_resumed; /* event LOG_FULL, LOG_RESUMED */
+	uint64_t lost;		  /* records that a LOG_RESUMED says were lost */
+	bool is_checkpoint;	  /* event CHECKPOINT */
+	bool has_checkpoint;	  /* the member is there and well formed */
 	struct skm_checkpoint checkpoint;
 	bool has_deletion; /* event LOG_DELETED, well formed */
 	struct skm_old_segment deletion;

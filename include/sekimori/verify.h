@@ -23,7 +23,7 @@
 enum skm_finding_kind {
 	SKM_FINDING_CLOCK,     /* wall clock went back or jumped against the boot clock */
 	SKM_FINDING_DROP,      /* the terminal itself counted records that it could not store */
-	SKM_FINDING_SILENT,    /* more than two heartbeat periods between records of one boot */
+	SKM_FINDING_SILENT,    /* more than two heartbeats between records of one boot, LOG_FULL aside */
 	SKM_FINDING_TORN,      /* an unfinished last line */
 	SKM_FINDING_RESTART,   /* another chain begins, or keys were given and none is of this chain */
 	SKM_FINDING_TRUNCATED, /* ends before the watermark */

@@ -217,6 +217,24 @@ Test(verify_stream, what_the_daemons_write_is_complete)
 	cr_expect_gt(strcmp(strrchr(last_segment(), '/') + 1, "00000003.jsonl"), 0, "several segments");
 }
 
+/* An encrypted /var whose passphrase nobody types for half an hour: everything waited, nothing is lost. */
+Test(verify_stream, a_disk_that_comes_after_half_an_hour)
+{
+	cr_assert_eq(rename(path_of("log/agent"), path_of("away")), 0);
+	struct skm_stream *stream = begin();
+	append(stream, 3);
+	cr_expect_lt(skm_stream_flush(stream), 0);
+	now.realtime_usec += INT64_C(1800) * 1000000;
+	now.boottime_usec += UINT64_C(1800) * 1000000;
+	now.monotonic_usec += UINT64_C(1800) * 1000000;
+	cr_assert_eq(rename(path_of("away"), path_of("log/agent")), 0);
+	flush(stream);
+	append(stream, 3);
+	skm_stream_checkpoint(stream, "stop");
+	cr_assert_null(skm_stream_free(stream));
+	expect_complete();
+}
+
 /* Killed in the midst of whatever it does: what was acknowledged is there, and all of it is proven. */
 Test(verify_stream, forty_kills_are_forty_honest_histories)
 {
