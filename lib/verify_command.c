@@ -57,7 +57,7 @@ struct run {
 	struct skm_verify_watermarks watermarks;
 	struct skm_verify_input input;
 	struct skm_verify_hasher *hasher;
-	bool *is_seen; /* for each watermark: its chain is here */
+	bool *is_seen; /* for each watermark, then for each key: its chain is here */
 	struct skm_verify_report report;
 	/* --- progress --- */
 	bool shows_progress, has_shown;
@@ -480,6 +480,10 @@ static void note_chains(struct run *run, const struct skm_verifier *verifier)
 				    sizeof(result.chain_id)) == 0)
 				run->is_seen[i] = true;
 		}
+		for (size_t i = 0; result.macs_checked && i < run->keys.count; i++) {
+			if (memcmp(run->keys.keys[i].chain_id, result.chain_id, sizeof(result.chain_id)) == 0)
+				run->is_seen[run->watermarks.count + i] = true;
+		}
 	}
 }
 
@@ -510,7 +514,9 @@ static int verify_stream(struct run *run, const struct skm_verify_stream *stream
 	return 0;
 }
 
-/* A chain that was witnessed and is nowhere: the whole log was replaced. */
+/* A chain that was witnessed and is nowhere: the whole log was replaced. That there is a key proves no
+ * record; a file of keys may be the fleet's, or older than what was deleted by age, and is kept when a
+ * terminal is set up anew: so it is said, and no finding. */
 static void tell_absent(struct run *run)
 {
 	skm_verify_report_rest(&run->report);
@@ -525,12 +531,14 @@ static void tell_absent(struct run *run)
 		if (!run->is_seen[i])
 			skm_verify_report_finding(&run->report, &finding);
 	}
+	skm_verify_report_keys(
+		&run->report, run->keys.keys, run->keys.count, run->is_seen + run->watermarks.count);
 }
 
 static int verify_all(struct run *run)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	run->is_seen = calloc(run->watermarks.count + 1, sizeof(*run->is_seen));
+	run->is_seen = calloc(run->watermarks.count + run->keys.count + 1, sizeof(*run->is_seen));
 	int r = run->is_seen ? skm_verify_hasher_new(cpus > 1 ? (unsigned)cpus : 1, &run->hasher) : -ENOMEM;
 	run->bytes = skm_verify_input_bytes(&run->input);
 	run->shown_msec = now_msec();

@@ -433,6 +433,30 @@ void skm_verify_report_rest(struct skm_verify_report *report)
 		(void)fputs("],\n\"findings\":[", report->file);
 }
 
+void skm_verify_report_keys(struct skm_verify_report *report, const struct skm_verifier_key *keys,
+	size_t count, const bool *is_here)
+{
+	size_t absent = 0;
+	report->has_objects = false;
+	if (report->json)
+		(void)fputs("],\n\"absent\":[", report->file);
+	for (size_t i = 0; i < count; i++) {
+		char text[OBJECT_BYTES];
+		struct skm_json json;
+		absent += is_here[i] ? 0 : 1;
+		if (is_here[i] || !report->json)
+			continue;
+		skm_json_init(&json, text, sizeof(text));
+		put_hex(&json, NULL, keys[i].chain_id, sizeof(keys[i].chain_id));
+		print_object(report, &json);
+	}
+	if (absent > 0 && !report->json)
+		(void)fprintf(report->file,
+			SAY("鍵 %zu 件 (全 %zu 件のうち): その鎖の記録はここにひとつもありません\n",
+				"%zu of %zu given keys: nothing of their chains is here\n"),
+			absent, count);
+}
+
 static int worst_of(const struct skm_verify_report *report)
 {
 	int worst = SKM_FINDING_COUNT_ - 1;

@@ -34,6 +34,9 @@ void skm_verify_report_unread(struct skm_verify_report *report);
 void skm_verify_report_chains(struct skm_verify_report *report, const struct skm_verifier *verifier);
 /* No more streams; findings may still follow, about what is in none. */
 void skm_verify_report_rest(struct skm_verify_report *report);
+/* No more findings: of these keys' chains records are here, or not. */
+void skm_verify_report_keys(struct skm_verify_report *report, const struct skm_verifier_key *keys,
+	size_t count, const bool *is_here);
 void skm_verify_report_end(struct skm_verify_report *report);
 /* enum skm_verify_exit, or SKM_VERIFY_EXIT_FOUND + the worst kind. */
 int skm_verify_report_exit(const struct skm_verify_report *report);

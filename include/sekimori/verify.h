@@ -50,7 +50,7 @@ enum skm_finding_cause {
 	SKM_CAUSE_OTHER_CHAIN,	    /* a new chain begins within the stream */
 	SKM_CAUSE_NO_KEY,	    /* keys were given, none is of this chain */
 	SKM_CAUSE_BEFORE_WATERMARK, /* first..last were witnessed and are not here */
-	SKM_CAUSE_CHAIN_ABSENT,	    /* of a witnessed chain (or one with a given key) nothing is here */
+	SKM_CAUSE_CHAIN_ABSENT,	    /* of a witnessed chain nothing is here */
 	SKM_CAUSE_MISSING,	    /* first..last */
 	SKM_CAUSE_LATE,		    /* stand behind records with higher numbers */
 	SKM_CAUSE_TWICE,	    /* the same once more */

@@ -458,6 +458,47 @@ Test(verify_command, a_witnessed_chain_that_is_nowhere)
 	unset(&world);
 }
 
+/* A wiped stream, a history begun anew, a file of the fleet's keys: the keys alone cannot tell them apart. */
+Test(verify_command, a_key_of_which_nothing_is_here_is_said)
+{
+	struct world world;
+	struct sample_chain other;
+	char public_hex[65], id[2 * SKM_CHAIN_ID_BYTES + 1];
+	const char *absent;
+	set(&world);
+	make_key(&world, "key2", public_hex);
+	seal(&world, &world.chain, public_hex, "sealed-here");
+	for (int i = 0; i < 2; i++) {
+		sample_chain_begin(&other, "auth");
+		seal(&world, &other, public_hex, i == 0 ? "sealed-b" : "sealed-c");
+	}
+	skm_hex_format(other.chain.id, sizeof(other.chain.id), id);
+	cr_expect_eq(run(&world, "--key @/key2 --sealed @/sealed-here @/log"), 0);
+	expect_silent(world.out, "given keys");
+	cr_expect_eq(run(&world, "--key @/key2 --sealed @/sealed-here --sealed @/sealed-b "
+				 "--sealed @/sealed-c @/log"),
+		0);
+	expect_says(world.out, COMPLETE);
+	expect_says(world.out, "2 of 3 given keys: nothing of their chains is here\n");
+	cr_expect_eq(run_in(&world, SKM_LANGUAGE_JA,
+			     "--key @/key2 --sealed @/sealed-here --sealed @/sealed-c @/log"),
+		0);
+	expect_says(world.out, "鍵 1 件 (全 2 件のうち): その鎖の記録はここにひとつもありません\n");
+
+	cr_expect_eq(run(&world, "--key @/key2 --sealed @/sealed-here --sealed @/sealed-c --json @/log"), 0);
+	json_t *json = parse(&world);
+	cr_expect_eq(json_array_size(json_object_get(json, "absent")), 1);
+	cr_assert_eq(json_unpack(json, "{s:[s]}", "absent", &absent), 0);
+	cr_expect_str_eq(absent, id);
+	json_decref(json);
+	cr_expect_eq(run(&world, KEYS "--json @/log"), 0);
+	json = parse(&world);
+	cr_expect(json_is_array(json_object_get(json, "absent")));
+	cr_expect_eq(json_array_size(json_object_get(json, "absent")), 0);
+	json_decref(json);
+	unset(&world);
+}
+
 /* ---- keys ---- */
 
 Test(verify_command, makes_a_key_that_only_its_owner_can_read)
