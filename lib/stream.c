@@ -433,6 +433,7 @@ static void begin_failing(struct skm_stream *stream)
 	if (stream->is_failing)
 		return;
 	stream->is_failing = true;
+	stream->has_queued_resumed = false; /* it stands before, and another one is due */
 	stream->waited = stream->pending_count;
 	struct pending *told = make_own(stream, SKM_EVENT_LOG_FULL, SKM_OUTCOME_ERROR,
 		stream->segments.folder, "%s", stream->segments.error);
@@ -470,6 +471,11 @@ int skm_stream_flush(struct skm_stream *stream)
 	free_spare(stream);
 	while (stream->head || stream->is_failing || stream->lost_untold > 0) {
 		int r = drain_or_move(stream);
+		if (r < 0 && stream->has_queued_resumed) {
+			/* What is appended from now on stands behind it, and waits as well. */
+			stream->is_failing = false;
+			begin_failing(stream);
+		}
 		if (r < 0)
 			return r;
 		if (stream->lost_untold == 0 && (!stream->is_failing || stream->has_queued_resumed)) {

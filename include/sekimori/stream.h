@@ -53,13 +53,13 @@ void skm_stream_checkpoint(struct skm_stream *stream, const char *reason);
  * the numbering of the last record found there, cuts off a torn last line (and queues LOG_RECOVERED first).
  * After a write or sync error the segment is not trusted: a short write is cut back, after a failed fdatasync
  * a new segment is begun and unsynced records are written again. When it begins to fail LOG_FULL is queued,
- * once; when it works again, or records were lost, LOG_RESUMED follows with the count of those lost. A
- * segment that ends in a line which is not ours, or that somebody changed or removed since the last flush, is
- * left as it is: LOG_RECOVERED says so in a new one. Numbers never go back within a run; only after a failed
- * fdatasync AND a failed truncation may the same bytes stand under the same numbers in two segments: readers
- * take the first. With a chain: lines behind the stored state that its key proves are taken in; when what is
- * on disk contradicts the state, CHAIN_BROKEN says how, in a new segment. A state that cannot be written
- * costs no record. */
+ * once; when it works again, or records were lost, LOG_RESUMED follows with the count of those lost, and when
+ * that one cannot be stored, LOG_FULL again. A segment that ends in a line which is not ours, or that
+ * somebody changed or removed since the last flush, is left as it is: LOG_RECOVERED says so in a new one.
+ * Numbers never go back within a run; only after a failed fdatasync AND a failed truncation may the same
+ * bytes stand under the same numbers in two segments: readers take the first. With a chain: lines behind the
+ * stored state that its key proves are taken in; when what is on disk contradicts the state, CHAIN_BROKEN
+ * says how, in a new segment. A state that cannot be written costs no record. */
 SKM_NODISCARD int skm_stream_flush(struct skm_stream *stream);
 /* The mounts changed: forget open descriptors, so that the next flush finds the folder again. */
 void skm_stream_reopen(struct skm_stream *stream);

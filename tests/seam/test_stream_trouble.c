@@ -77,6 +77,50 @@ Test(stream_trouble, tells_every_time_it_fails_and_works_again)
 	skm_stream_free(stream);
 }
 
+/* There is room up to this record. */
+static void fill_disk(void *user, const struct skm_record *record)
+{
+	if (record->sequence == *(const uint64_t *)user)
+		stream_faults.always[STREAM_WRITE] = true;
+}
+
+/* Room for what waited, and for not a line more: the word that it works again waits itself, and what comes
+ * behind it must not look like the time after. */
+static void expect_to_tell_it_again(struct skm_stream *stream, uint64_t room, unsigned records)
+{
+	skm_stream_set_stored(stream, fill_disk, &room);
+	for (unsigned i = 0; i < 3; i++)
+		cr_expect_eq(skm_stream_flush(stream), -EIO);
+	stream_append(stream, 2);
+	stream_heal();
+	cr_assert_eq(skm_stream_flush(stream), 0);
+	stream_look();
+	cr_expect_eq(stream_seen.resumed, 2);
+	cr_expect_str_eq(stream_seen.last_event, "LOG_RESUMED");
+	cr_expect_eq(stream_seen.next_detail, records + 2);
+	skm_stream_free(stream);
+}
+
+Test(stream_trouble, a_disk_that_is_full_again_before_it_is_said)
+{
+	struct skm_stream *stream = stream_begin(MEGABYTE);
+	stream_faults.always[STREAM_WRITE] = true;
+	stream_append(stream, 1);
+	cr_expect_eq(skm_stream_flush(stream), -EIO);
+	stream_heal();
+	expect_to_tell_it_again(stream, 2, 1); /* r0, LOG_FULL */
+	cr_expect_eq(stream_seen.full, 2);
+}
+
+Test(stream_trouble, a_disk_that_is_full_before_a_loss_is_told)
+{
+	struct skm_stream *stream = stream_begin(64 * MEGABYTE);
+	stream_append(stream, SKM_STREAM_PENDING_MAX + 7);
+	stream_next_record = SKM_STREAM_PENDING_MAX;
+	expect_to_tell_it_again(stream, SKM_STREAM_PENDING_MAX, SKM_STREAM_PENDING_MAX);
+	cr_expect_eq(stream_seen.full, 1);
+}
+
 Test(stream_trouble, counts_what_it_cannot_hold)
 {
 	struct skm_stream *stream = stream_begin(64 * MEGABYTE);
