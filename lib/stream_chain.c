@@ -140,7 +140,8 @@ static void judge_other(const struct skm_stream_chain *chain, struct skm_chain_v
 		chain->id_text, chain->secrets->at.chain.sequence, chain->path);
 }
 
-/* A chain that begins where there should be one already. */
+/* A chain that begins where there should be one already: its file may be of a run that died before the first
+ * record. */
 static int judge_new(const struct skm_stream_chain *chain, struct skm_segments *segments,
 	struct skm_chain_verdict *verdict)
 {
@@ -150,8 +151,8 @@ static int judge_new(const struct skm_stream_chain *chain, struct skm_segments *
 	if (r < 0 || (!exists && !is_damaged))
 		return r;
 	verdict->is_broken = true;
-	(void)snprintf(verdict->detail, sizeof(verdict->detail), "%.160s is %s; a new chain begins here",
-		chain->path, is_damaged ? "damaged" : "missing, although there are records");
+	(void)snprintf(verdict->detail, sizeof(verdict->detail), "%.160s %s; a new chain begins here",
+		chain->path, is_damaged ? "is damaged" : "was missing, although there are records");
 	return 0;
 }
 
@@ -162,6 +163,8 @@ static int take_tail(
 	struct secrets *secrets = chain->secrets;
 	secrets->group = secrets->at;
 	int r = skm_stream_tail_take(segments, &secrets->group.chain, verdict);
+	if (r == SKM_TAIL_NONE)
+		return judge_new(chain, segments, verdict);
 	if (r == 0)
 		secrets->at = secrets->group;
 	return r;
@@ -173,8 +176,7 @@ static int settle(struct skm_stream_chain *chain, struct skm_segments *segments,
 {
 	if (!chain->is_unsettled && !is_unchecked)
 		return 0;
-	bool is_new = chain->is_unsettled && chain->opened > 0;
-	int r = is_new ? judge_new(chain, segments, verdict) : take_tail(chain, segments, verdict);
+	int r = take_tail(chain, segments, verdict);
 	if (r < 0) {
 		(void)snprintf(segments->error, sizeof(segments->error), "cannot read back %.160s: %s",
 			segments->folder, strerror(-r));

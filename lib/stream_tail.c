@@ -305,6 +305,8 @@ int skm_stream_tail_take(
 	struct walk walk = {.chain = chain, .known = chain->sequence};
 	uint32_t begin = 0;
 	int r = find_begin(segments, chain, &begin);
+	if (r == 0 && begin == 0 && chain->sequence == 0)
+		return SKM_TAIL_NONE;
 	for (uint32_t number = begin; r >= 0 && number > 0 && number <= segments->current.number; number++) {
 		struct reader reader;
 		const char *line = NULL;

@@ -168,7 +168,7 @@ Test(stream_tail, a_missing_state_begins_another_chain_and_is_told)
 	stream_run(2);
 	cr_assert_eq(unlink(stream_chain_path), 0);
 	stream_run(1);
-	expect_broken("is missing, although there are records");
+	expect_broken("was missing, although there are records");
 }
 
 Test(stream_tail, a_damaged_state_begins_another_chain_and_is_told)
@@ -247,7 +247,7 @@ Test(stream_tail, a_state_that_was_removed_meanwhile_is_told)
 	skm_stream_reopen(stream);
 	stream_store(stream, 1);
 	skm_stream_free(stream);
-	expect_broken("is missing, although there are records");
+	expect_broken("was missing, although there are records");
 }
 
 Test(stream_tail, a_state_that_was_replaced_meanwhile_is_told)
