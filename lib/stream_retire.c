@@ -6,8 +6,10 @@
  * The wall clock is not asked. Age is what the records themselves show: the time from the segment's last line
  * to the newest one, of which each step counts GAP_MAX_MS at most, and a step back, or one that only makes
  * up for it, nothing. A clock that jumps by ten years makes a segment two weeks older, once; a terminal that
- * was switched off for a year also only two weeks: too late is harmless. Lines are sampled, so that a look
- * costs a few reads a segment, and is only taken when first and last line are far enough apart.
+ * was switched off for a year also only two weeks: too late is harmless. Lines are sampled: what lies between
+ * two that are at most GAP_MAX_MS apart adds nothing, so a look skips it, in steps as long as that allows. It
+ * costs some reads for each GAP_MAX_MS, however many segments there are, since the gate waits meanwhile; and
+ * is only taken when first and last line are far enough apart.
  *
  * A segment that cannot be understood is never deleted, nor one that follows it: what is left is always an
  * unbroken end of the stream. */
@@ -30,7 +32,7 @@ struct segment_file {
 	char window[WINDOW_BYTES];
 };
 
-enum { FOUND = 1 }; /* besides 0 = nothing there, and -errno */
+enum { FOUND = 1, TOO_FAR }; /* besides 0 = nothing there, and -errno */
 
 static int open_segment(struct skm_segments *segments, uint32_t number, struct segment_file *file)
 {
@@ -123,25 +125,60 @@ static void pass(struct age *age, const char *line, size_t len)
 	age->latest_ms = link.time_msec;
 }
 
-static int pass_segment(struct skm_segments *segments, uint32_t number, struct age *age)
+static int pass_samples(const struct skm_stream_ops *ops, struct segment_file *file, struct age *age)
+{
+	const char *line = NULL;
+	size_t len = 0;
+	int r = 0;
+	for (off_t i = 0; i < SAMPLES && r >= 0; i++) {
+		r = line_behind(ops, file, file->size / SAMPLES * i, &line, &len);
+		if (r == FOUND)
+			pass(age, line, len);
+	}
+	if (r >= 0)
+		r = last_line(ops, file, &line, &len);
+	if (r == FOUND)
+		pass(age, line, len);
+	return r < 0 ? r : 0;
+}
+
+/* TOO_FAR: nothing is passed, since there are segments before this one that may be nearer. 0 or -errno. */
+static int pass_segment(struct skm_segments *segments, uint32_t number, bool is_next, struct age *age)
 {
 	struct segment_file file;
+	struct skm_line_link last;
 	const char *line = NULL;
 	size_t len = 0;
 	int r = open_segment(segments, number, &file);
 	if (r < 0)
 		return r;
-	for (off_t i = 0; i < SAMPLES && r >= 0; i++) {
-		r = line_behind(segments->ops, &file, file.size / SAMPLES * i, &line, &len);
-		if (r == FOUND)
-			pass(age, line, len);
-	}
-	if (r >= 0)
-		r = last_line(segments->ops, &file, &line, &len);
-	if (r == FOUND)
+	r = last_line(segments->ops, &file, &line, &len);
+	if (r == FOUND && skm_line_link_parse(line, len, &last) == 0 &&
+		last.time_msec - age->latest_ms <= GAP_MAX_MS) {
 		pass(age, line, len);
+		r = 0;
+	} else if (r >= 0) {
+		r = is_next ? pass_samples(segments->ops, &file, age) : TOO_FAR;
+	}
 	skm_fd_close(&file.fd);
-	return r < 0 ? r : 0;
+	return r;
+}
+
+/* From the oldest segment's end on, until it is enough. 0 or -errno. */
+static int pass_all(struct skm_segments *segments, const struct skm_segment_list *list, int64_t enough_ms,
+	struct age *age)
+{
+	size_t at = 0, step = 1;
+	while (at + 1 < list->count && age->sum_ms < enough_ms) {
+		if (step > list->count - 1 - at)
+			step = list->count - 1 - at;
+		int r = pass_segment(segments, list->numbers[at + step], step == 1, age);
+		if (r < 0)
+			return r;
+		at += r == TOO_FAR ? 0 : step;
+		step = r == TOO_FAR ? step / 2 : step * 2;
+	}
+	return 0;
 }
 
 /* ---- the oldest segment ---- */
@@ -197,13 +234,14 @@ int skm_retire_find(struct skm_segments *segments, uint64_t age_sec, uint32_t co
 	struct segment_file file;
 	struct age age = {0};
 	int64_t age_ms = (int64_t)(age_sec * MSEC_PER_SEC);
-	uint32_t newest = segments->current.number, next = 0;
-	int r = skm_segments_find_above(segments, 0, &old.number);
-	if (r == 0 && old.number > 0)
-		r = skm_segments_find_above(segments, old.number, &next);
-	/* The newest is being written, and the one before it may be what the chain's state goes back to. */
-	if (r < 0 || old.number == 0 || next == 0 || next >= newest || old.number >= collected)
+	SKM_CLEANUP(skm_free) struct skm_segment_list *list = NULL;
+	int r = skm_segments_list(segments, &list);
+	if (r < 0)
 		return r;
+	/* The newest is being written, and the one before it may be what the chain's state goes back to. */
+	if (list->count < 2 || list->numbers[1] >= segments->current.number || list->numbers[0] >= collected)
+		return 0;
+	old.number = list->numbers[0];
 	r = open_segment(segments, old.number, &file);
 	if (r < 0)
 		return r;
@@ -213,13 +251,9 @@ int skm_retire_find(struct skm_segments *segments, uint64_t age_sec, uint32_t co
 		r = may_be_old(segments, age.latest_ms, age_ms);
 	if (r != FOUND)
 		return r;
-	while (next > 0 && age.sum_ms < age_ms) {
-		r = pass_segment(segments, next, &age);
-		if (r == 0)
-			r = skm_segments_find_above(segments, next, &next);
-		if (r < 0)
-			return r;
-	}
+	r = pass_all(segments, list, age_ms, &age);
+	if (r < 0)
+		return r;
 	if (age.sum_ms < age_ms)
 		return 0;
 	*ret_segment = old;

@@ -96,48 +96,55 @@ void skm_segments_finish(struct skm_segments *segments)
 /* ---- finding and examining
  * ------------------------------------------------------------------------------------------- */
 
-/* Of the segments with a number between the limits, the lowest and the highest. */
-static int find_between(struct skm_segments *segments, uint32_t above, uint32_t below, uint32_t *ret_lowest,
-	uint32_t *ret_highest)
+static int compare_numbers(const void *left, const void *right)
 {
-	/* a description of its own: readdir moves the offset */
-	int fd = segments->ops->openat(segments->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir) {
-		int r = failed(segments, "list", segments->folder);
-		skm_fd_close(&fd);
-		return r;
-	}
-	uint32_t lowest = 0, highest = 0;
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	return (a > b) - (a < b);
+}
+
+/* *list grows; it is the caller's, also after an error. 0 or -errno. */
+static int read_numbers(DIR *dir, struct skm_segment_list **list)
+{
+	size_t room = 0;
 	struct dirent *entry;
 	while (errno = 0, (entry = readdir(dir))) {
 		uint32_t number = number_of(entry->d_name);
-		if (number <= above || number >= below)
+		if (number == 0)
 			continue;
-		if (number > highest)
-			highest = number;
-		if (lowest == 0 || number < lowest)
-			lowest = number;
+		if ((*list)->count == room) {
+			room = room > 0 ? 2 * room : 64;
+			void *more = realloc(*list, sizeof(**list) + room * sizeof((*list)->numbers[0]));
+			if (!more)
+				return -ENOMEM;
+			*list = more;
+		}
+		(*list)->numbers[(*list)->count++] = number;
 	}
-	int r = errno ? failed(segments, "list", segments->folder) : 0;
-	(void)closedir(dir);
-	if (r == 0) {
-		*ret_lowest = lowest;
-		*ret_highest = highest;
-	}
-	return r;
+	return -errno;
 }
 
-int skm_segments_find_below(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
+int skm_segments_list(struct skm_segments *segments, struct skm_segment_list **ret_list)
 {
-	uint32_t lowest;
-	return find_between(segments, 0, limit, &lowest, ret_number);
-}
-
-int skm_segments_find_above(struct skm_segments *segments, uint32_t limit, uint32_t *ret_number)
-{
-	uint32_t highest;
-	return find_between(segments, limit, UINT32_MAX, ret_number, &highest);
+	struct skm_segment_list *list = calloc(1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	/* a description of its own: readdir moves the offset */
+	int fd = segments->ops->openat(segments->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int r = dir ? read_numbers(dir, &list) : -errno;
+	if (dir)
+		(void)closedir(dir);
+	else
+		skm_fd_close(&fd);
+	if (r < 0) {
+		errno = -r;
+		(void)failed(segments, "list", segments->folder);
+		free(list);
+		return r;
+	}
+	qsort(list->numbers, list->count, sizeof(list->numbers[0]), compare_numbers);
+	*ret_list = list;
+	return 0;
 }
 
 enum { IS_KNOWN = 1, IS_NO_FILE }; /* of examine, besides 0 = scanned */
@@ -178,16 +185,17 @@ static int examine(struct skm_segments *segments, uint32_t number, int flags, in
 static int find_sequence_below(struct skm_segments *segments, uint32_t limit, uint64_t *ret_sequence)
 {
 	uint64_t unreadable = 0;
-	for (uint32_t number = limit;;) {
+	SKM_CLEANUP(skm_free) struct skm_segment_list *list = NULL;
+	int r = skm_segments_list(segments, &list);
+	if (r < 0)
+		return r;
+	for (size_t i = list->count; i-- > 0;) {
 		SKM_CLEANUP(skm_fd_close) int fd = -1;
 		struct stat st;
 		struct skm_segment_scan scan = {0};
-		int r = skm_segments_find_below(segments, number, &number);
-		if (r < 0)
-			return r;
-		if (number == 0)
-			break;
-		r = examine(segments, number, O_RDONLY, &fd, &st, &scan);
+		if (list->numbers[i] >= limit)
+			continue;
+		r = examine(segments, list->numbers[i], O_RDONLY, &fd, &st, &scan);
 		if (r < 0)
 			return r;
 		if (r == IS_KNOWN)
@@ -370,12 +378,12 @@ static int open_segment(struct skm_segments *segments, struct skm_segment_findin
 			AT_FDCWD, segments->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (segments->folder_fd < 0)
 		return failed(segments, "open", segments->folder);
-	uint32_t highest = 0;
-	int r = skm_segments_find_below(segments, UINT32_MAX, &highest);
+	SKM_CLEANUP(skm_free) struct skm_segment_list *list = NULL;
+	int r = skm_segments_list(segments, &list);
 	if (r < 0)
 		return r;
-	return highest > 0 ? open_newest(segments, highest, finding)
-			   : create(segments, number_after(segments, 0));
+	return list->count > 0 ? open_newest(segments, list->numbers[list->count - 1], finding)
+			       : create(segments, number_after(segments, 0));
 }
 
 int skm_segments_open(struct skm_segments *segments, struct skm_segment_finding *ret_finding)

@@ -110,11 +110,11 @@ SKM_NODISCARD int skm_segments_sync(struct skm_segments *segments);
 /* Closes the descriptors; what is known of the segment in use is kept. */
 void skm_segments_close(struct skm_segments *segments);
 void skm_segment_name(uint32_t number, char ret_name[SKM_SEGMENT_NAME_BYTES]);
-/* The highest segment in the open folder with a number below the limit; 0 = none. 0 or -errno. */
-SKM_NODISCARD int skm_segments_find_below(
-	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
-/* The lowest with a number above the limit; 0 = none. */
-SKM_NODISCARD int skm_segments_find_above(
-	struct skm_segments *segments, uint32_t limit, uint32_t *ret_number);
+/* The numbers of the segments in the open folder, lowest first, for free(). 0 or -errno. */
+struct skm_segment_list {
+	size_t count;
+	uint32_t numbers[];
+};
+SKM_NODISCARD int skm_segments_list(struct skm_segments *segments, struct skm_segment_list **ret_list);
 
 #endif

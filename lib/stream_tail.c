@@ -118,18 +118,17 @@ static int first_number(
 static int find_begin(struct skm_segments *segments, const struct skm_chain *chain, uint32_t *ret_number)
 {
 	uint32_t found = 0;
-	for (uint32_t number = UINT32_MAX;;) {
+	SKM_CLEANUP(skm_free) struct skm_segment_list *list = NULL;
+	int r = skm_segments_list(segments, &list);
+	if (r < 0)
+		return r;
+	for (size_t i = list->count; i-- > 0;) {
 		uint64_t sequence = 0;
-		int r = skm_segments_find_below(segments, number, &number);
-		if (r < 0)
-			return r;
-		if (number == 0)
-			break;
-		r = first_number(segments, number, chain, &sequence);
+		r = first_number(segments, list->numbers[i], chain, &sequence);
 		if (r < 0)
 			return r;
 		if (r == 0 && sequence > 0)
-			found = number;
+			found = list->numbers[i];
 		if (r == 0 && sequence > 0 && sequence <= chain->sequence)
 			break;
 	}
@@ -184,14 +183,13 @@ static int skip_known(struct reader *reader, const struct skm_chain *chain)
 int skm_stream_tail_exists(struct skm_segments *segments, bool *ret_exists)
 {
 	static const struct skm_chain nobodys;
-	for (uint32_t number = UINT32_MAX;;) {
+	SKM_CLEANUP(skm_free) struct skm_segment_list *list = NULL;
+	int r = skm_segments_list(segments, &list);
+	if (r < 0)
+		return r;
+	for (size_t i = list->count; i-- > 0;) {
 		uint64_t sequence;
-		int r = skm_segments_find_below(segments, number, &number);
-		if (r < 0)
-			return r;
-		if (number == 0)
-			break;
-		r = first_number(segments, number, &nobodys, &sequence);
+		r = first_number(segments, list->numbers[i], &nobodys, &sequence);
 		if (r < 0)
 			return r;
 		if (r == 0) {

@@ -209,6 +209,27 @@ Test(stream_retire, the_record_names_what_is_gone)
 	cr_expect_not_null(strstr(line, number), "%s", line);
 }
 
+/* The agent's gate waits meanwhile. */
+Test(stream_retire, many_segments_cost_few_looks)
+{
+	unsigned first = 0;
+	write_days(3000, DAY / 6);
+	cr_assert_gt(count_segments(&first), 300);
+	collected(99999);
+	stream_heal();
+	cr_assert_eq(retire(400 * DAY), SKM_STREAM_RETIRED, "%s", error);
+	cr_expect_lt(stream_faults.calls[STREAM_OPENAT], 200);
+	cr_expect_lt(stream_faults.calls[STREAM_PREAD], 200);
+	unsigned deleted = 1;
+	while (retire(400 * DAY) == SKM_STREAM_RETIRED)
+		deleted++;
+	/* 500 days, and what is left goes back for 400 */
+	unsigned left = count_segments(&first);
+	cr_expect_eq(first, deleted + 1);
+	cr_expect_gt(left * 100, (left + deleted) * 79);
+	cr_expect_lt(left * 100, (left + deleted) * 81, "%u of %u", left, left + deleted);
+}
+
 /* ---- what is not ---- */
 
 Test(stream_retire, nothing_that_the_collector_does_not_have)
