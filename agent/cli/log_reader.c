@@ -28,6 +28,9 @@ struct skm_log_reader {
 	size_t begin, end; /* what is not handed out yet */
 	bool is_skipping;  /* inside of a line that was too long */
 	bool is_told;	   /* SKM_LOG_UNFINISHED was returned for what is in buf */
+	/* The numbers behind it, as the folder was looked at last, in order; those before `next` are used. */
+	uint64_t *listed;
+	size_t next, listed_count;
 };
 
 void skm_log_reader_freep(struct skm_log_reader **reader)
@@ -38,6 +41,7 @@ void skm_log_reader_freep(struct skm_log_reader **reader)
 	skm_fd_close(&(*reader)->watch_fd);
 	skm_fd_close(&(*reader)->segment_fd);
 	free((*reader)->path);
+	free((*reader)->listed);
 	free((*reader)->buf);
 	free(*reader);
 	*reader = NULL;
@@ -98,8 +102,32 @@ static uint64_t segment_number(const char *name)
 	return skm_parse_uint(digits, 1, UINT64_MAX, &number) == 0 ? number : 0;
 }
 
-/* The smallest number greater than `after`, or 0. */
-static int find_segment(const struct skm_log_reader *reader, uint64_t after, uint64_t *ret_number)
+static int compare_numbers(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+	return (a > b) - (a < b);
+}
+
+static int read_numbers(struct skm_log_reader *reader, DIR *dir)
+{
+	size_t room = 0;
+	for (struct dirent *entry; errno = 0, (entry = readdir(dir));) {
+		uint64_t number = segment_number(entry->d_name);
+		if (number <= reader->number)
+			continue;
+		if (reader->listed_count == room) {
+			room = room > 0 ? 2 * room : 64;
+			void *more = reallocarray(reader->listed, room, sizeof(reader->listed[0]));
+			if (!more)
+				return -ENOMEM;
+			reader->listed = more;
+		}
+		reader->listed[reader->listed_count++] = number;
+	}
+	return -errno;
+}
+
+static int list_segments(struct skm_log_reader *reader)
 {
 	SKM_CLEANUP(skm_fd_close) int fd = openat(reader->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -108,17 +136,25 @@ static int find_segment(const struct skm_log_reader *reader, uint64_t after, uin
 	if (!dir)
 		return -errno;
 	(void)skm_fd_take(&fd);
-	uint64_t best = 0;
-	errno = 0;
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		uint64_t number = segment_number(entry->d_name);
-		if (number > after && (!best || number < best))
-			best = number;
-	}
-	int r = -errno;
+	reader->next = reader->listed_count = 0;
+	int r = read_numbers(reader, dir);
 	(void)closedir(dir);
+	if (r < 0)
+		reader->listed_count = 0;
+	if (reader->listed_count > 0)
+		qsort(reader->listed, reader->listed_count, sizeof(reader->listed[0]), compare_numbers);
+	return r;
+}
+
+/* The smallest number behind the present one, or 0. One look at the folder serves for all that are there:
+ * what comes later has a higher number. */
+static int find_segment(struct skm_log_reader *reader, uint64_t *ret_number)
+{
+	while (reader->next < reader->listed_count && reader->listed[reader->next] <= reader->number)
+		reader->next++;
+	int r = reader->next == reader->listed_count ? list_segments(reader) : 0;
 	if (r == 0)
-		*ret_number = best;
+		*ret_number = reader->next < reader->listed_count ? reader->listed[reader->next] : 0;
 	return r;
 }
 
@@ -219,7 +255,7 @@ static int leave_segment(struct skm_log_reader *reader)
 static int go_to_next_segment(struct skm_log_reader *reader)
 {
 	uint64_t number = 0;
-	int r = find_segment(reader, reader->number, &number);
+	int r = find_segment(reader, &number);
 	if (r < 0)
 		return r;
 	if (!number)

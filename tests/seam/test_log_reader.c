@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,18 @@ struct fixture {
 	char folder[TMPDIR_BYTES];
 	struct skm_log_reader *reader;
 };
+
+static unsigned looks;
+
+/* Stands before libc's. */
+DIR *fdopendir(int fd)
+{
+	DIR *(*next)(int) = NULL;
+	void *symbol = dlsym(RTLD_NEXT, "fdopendir");
+	memcpy(&next, &symbol, sizeof(next));
+	looks++;
+	return next(fd);
+}
 
 static void append(const struct fixture *fixture, const char *name, const char *text)
 {
@@ -76,6 +90,31 @@ Test(log_reader, segments_are_read_by_number_and_nothing_else_is)
 		expect_line(&fixture, line);
 	expect_step(&fixture, SKM_LOG_WAIT);
 	expect_step(&fixture, SKM_LOG_WAIT);
+	end(&fixture);
+}
+
+Test(log_reader, many_segments_cost_few_looks_at_the_folder)
+{
+	struct fixture fixture = {0};
+	char name[32];
+	tmpdir_make(fixture.folder);
+	for (unsigned number = 1; number <= 100; number++) {
+		(void)snprintf(name, sizeof(name), "%08u.jsonl", number);
+		append(&fixture, name, "a\n");
+	}
+	begin(&fixture);
+	looks = 0;
+	expect_line(&fixture, "a");
+	/* what is removed meanwhile is passed over, what is added comes in the end */
+	int folder = open(fixture.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(unlinkat(folder, "00000050.jsonl", 0), 0);
+	(void)close(folder);
+	append(&fixture, "00000101.jsonl", "b\n");
+	for (unsigned number = 2; number <= 99; number++)
+		expect_line(&fixture, "a");
+	expect_line(&fixture, "b");
+	expect_step(&fixture, SKM_LOG_WAIT);
+	cr_expect_leq(looks, 3);
 	end(&fixture);
 }
 
