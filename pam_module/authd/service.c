@@ -89,6 +89,8 @@ static int on_idle(struct skm_source *source, uint32_t events, void *user)
 	skm_service_retire(service);
 	if (skm_service_records_waiting(service) > 0)
 		skm_timer_arm(source, SKM_SERVICE_LOG_RETRY_MS, 0);
+	else if (service->config_is_broken) /* the next process would have nothing but the defaults */
+		skm_timer_arm(source, service->options->idle_ms, 0);
 	else
 		skm_loop_stop(service->loop);
 	return 0;

@@ -104,7 +104,8 @@ static int take_config(struct skm_service *service)
 {
 	struct skm_config *config = NULL;
 	char error[768];
-	if (load_config(service, &config, error, sizeof(error)) != 0) {
+	service->config_is_broken = load_config(service, &config, error, sizeof(error)) != 0;
+	if (service->config_is_broken) {
 		skm_service_record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
 			service->options->config_path, "%s; the configuration in force stays", error);
 		return 0;

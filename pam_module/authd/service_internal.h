@@ -22,6 +22,7 @@ struct skm_service {
 	struct skm_file_identity config_file, key_file;
 	struct skm_clock_marks clock_marks;
 	bool is_ending, log_was_failing;
+	bool config_is_broken; /* the file as it is now; not the one in force */
 
 	struct skm_loop *loop;
 	struct skm_stream *stream;

@@ -448,15 +448,33 @@ Test(service, a_broken_configuration_leaves_the_old_one_in_force_and_is_recorded
 	cr_expect_eq(count_in_log("zwei"), 1u);
 }
 
+/* The next process would have nothing but the defaults. */
+Test(service, with_a_broken_configuration_it_stays_for_the_sake_of_the_old_one)
+{
+	tmpdir_write(f.folder, "mfa: { require = \"enrolled\"; };", "sekimori.conf");
+	start(1000);
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	tmpdir_write(f.folder, "mfa: { requires = \"enrolled\"; };", "sekimori.conf");
+	cr_expect_eq(ask(SKM_AUTH_VERIFY), SKM_AUTH_OK);
+	cr_assert_not(has_ended(2500));
+	cr_expect_geq(f.shared->settled, 1u, "what was only counted is recorded all the same");
+	cr_expect_eq(count_in_log("\"attempt\""), 1u);
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	cr_expect_eq(f.shared->require, SKM_MFA_REQUIRE_ENROLLED);
+	tmpdir_write(f.folder, "mfa: { require = \"all\"; };", "sekimori.conf");
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	expect_end(10000);
+}
+
 Test(service, with_a_broken_configuration_at_start_a_factor_is_required_of_everybody)
 {
 	tmpdir_write(f.folder, "mfa: { require = \"enrolled\"; free_trys = \"2\"; };", "sekimori.conf");
-	start(0);
+	start(1000);
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
 	cr_expect_eq(f.shared->require, SKM_MFA_REQUIRE_ALL);
 	cr_expect_str_eq(f.shared->version, "builtin");
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
-	stop();
+	expect_end(10000); /* it holds nothing that the next one would not have */
 	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 1u);
 }
 
