@@ -4,25 +4,11 @@
  *
  * Rejected: inotify, which says nothing of what happened while authd was not running, and which a rename of a
  * folder above escapes; two lstat(2) a request cost nothing beside its two fdatasync(2). */
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "sekimori/log.h"
 #include "service_internal.h"
-
-/* A group that is misspelt has no members, and then a second factor is required of nobody new: say so. */
-static void name_unknown_groups(const struct skm_config *config)
-{
-	for (unsigned i = 0; i < config->mfa.group_count; i++) {
-		char buf[4096];
-		struct group group;
-		struct group *found = NULL;
-		if (getgrnam_r(config->mfa.groups[i], &group, buf, sizeof(buf), &found) == 0 && !found)
-			skm_log(SKM_SEVERITY_WARNING, "mfa.require: there is no group %s on this machine now",
-				config->mfa.groups[i]);
-	}
-}
 
 /* 0 with a configuration, or why not in `error`. A clock that stands before the file's last change is wrong,
  * and a wrong clock must not make a good file a bad one (grace_until would seem years away). */
@@ -41,8 +27,6 @@ static int load_config(
 		(void)skm_config_error_format(&why, SKM_LANGUAGE_EN, error, size);
 	else if (r < 0)
 		(void)snprintf(error, size, "cannot load %s: %s", path, strerrordesc_np(-r));
-	else
-		name_unknown_groups(*ret_config);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 
 #include "person.h"
 #include "sekimori/io.h"
+#include "sekimori/log.h"
 #include "sekimori/parse.h"
 
 #define BUFFER_BYTES_FIRST ((size_t)4096)
@@ -166,8 +167,12 @@ static int system_is_member(void *user, const char *name, const char *group_name
 	r = look_up(try_group_name, group_name, &group, &group_buf);
 	if (r == 0)
 		r = is_in_group(&person, &group);
-	else if (r == -ENOENT)
+	else if (r == -ENOENT) {
+		/* Misspelt it has no members, and then a second factor is required of nobody new: say so. */
+		skm_log(SKM_SEVERITY_WARNING, "mfa.require: there is no group %s on this machine now",
+			group_name);
 		r = 0;
+	}
 	free(group_buf);
 	free(passwd_buf);
 	return r;

@@ -15,7 +15,7 @@ struct skm_users {
 	/* 0; -ENOENT; -errno. */
 	int (*name_of)(void *user, uint32_t uid, char *ret_name, size_t size);
 	/* Is the person a member of the group (primary or supplementary)? A failed lookup is an error, never
-	 * "no". 1, 0, -errno. A group that does not exist has no members. */
+	 * "no". 1, 0, -errno. A group that does not exist has no members, and the journal is told. */
 	int (*is_member)(void *user, const char *name, const char *group);
 	void *user;
 };

@@ -2,6 +2,7 @@
 /* The service in a process of its own, with the real loop, socket, stream, configuration and key files in a
  * folder of the test's; only the logic and the clock are not the real ones. */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -50,6 +51,17 @@ static struct fixture {
 } f;
 
 /* ---- the other side ---- */
+
+#define DISTANT_GROUP "corp-staff"
+
+/* A directory that cannot be reached: the name service waits. */
+int getgrnam_r(const char *name, struct group *ret_group, char *buf, size_t size, struct group **ret_found)
+{
+	typeof(getgrnam_r) *real = (typeof(getgrnam_r) *)dlsym(RTLD_NEXT, "getgrnam_r");
+	while (strcmp(name, DISTANT_GROUP) == 0)
+		(void)pause();
+	return real(name, ret_group, buf, size, ret_found);
+}
 
 static void fake_now(void *user, struct skm_timestamp *ret_now)
 {
@@ -476,6 +488,17 @@ Test(service, with_a_broken_configuration_at_start_a_factor_is_required_of_every
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
 	expect_end(10000); /* it holds nothing that the next one would not have */
 	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 1u);
+}
+
+/* Only whoever has no token depends on who is in the group. */
+Test(service, a_directory_that_hangs_is_not_asked_about_groups_before_anybody_is_answered)
+{
+	tmpdir_write(f.folder, "mfa: { require = [ \"" DISTANT_GROUP "\" ]; };", "sekimori.conf");
+	start(0);
+	cr_assert_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	tmpdir_write(f.folder, "mfa: { require = [ \"" DISTANT_GROUP "\", \"root\" ]; };", "sekimori.conf");
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	stop();
 }
 
 Test(service, a_broken_usb_register_is_no_matter_of_logins)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The machine's own name service, as far as every machine has the same, and /proc as a folder. */
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -60,7 +61,11 @@ Test(users, membership_by_primary_group)
 {
 	struct skm_users users = skm_users_system();
 	cr_assert_eq(users.is_member(users.user, "root", "root"), 1);
+	cr_redirect_stderr();
 	cr_assert_eq(users.is_member(users.user, "root", "no-such-group-of-sekimori"), 0);
+	(void)fflush(stderr);
+	cr_assert_stderr_eq_str(
+		"<4>mfa.require: there is no group no-such-group-of-sekimori on this machine now\n");
 	cr_assert_eq(users.is_member(users.user, "nobody", "root"), 0);
 }
 
