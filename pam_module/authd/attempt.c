@@ -24,6 +24,7 @@ struct trial {
 	struct skm_verify_limits limits;
 	struct skm_throttle before; /* of this way, as it was */
 	enum settlement settlement;
+	bool would_come_back; /* the code, at a boot that forgets its use */
 };
 
 static void conclude(
@@ -124,6 +125,11 @@ static bool has_token_of(const struct skm_person *person, uint8_t digits)
 	return false;
 }
 
+static bool is_counter(const struct skm_subject *subject, int index)
+{
+	return index >= 0 && subject->person.tokens[index].parameters.type == SKM_OTP_HOTP;
+}
+
 static void remember_token(struct skm_inquiry *inquiry, struct skm_subject *subject, int index)
 {
 	if (index < 0)
@@ -152,6 +158,7 @@ static void compare_code(struct skm_inquiry *inquiry, struct skm_subject *subjec
 	case SKM_CODE_RIGHT:
 		conclude(trial, SKM_AUTH_OK, SETTLE_CLEARED, "");
 		trial->attempt->factor = SKM_AUTH_FACTOR_TOKEN;
+		trial->would_come_back = is_counter(subject, index);
 		remember_token(inquiry, subject, index);
 		return;
 	case SKM_CODE_REPLAYED:
@@ -188,6 +195,7 @@ static void compare_recovery(struct skm_inquiry *inquiry, struct skm_subject *su
 		conclude(trial, SKM_AUTH_OK, SETTLE_CLEARED, "");
 		trial->attempt->factor =
 			trial->first.number == 0 ? SKM_AUTH_FACTOR_SUBSTITUTE : SKM_AUTH_FACTOR_RECOVERY;
+		trial->would_come_back = true;
 		trial->attempt->left = skm_recovery_left(&subject->person, &subject->state);
 		return;
 	case SKM_RECOVERY_USED:
@@ -214,6 +222,7 @@ static void compare_two(struct skm_inquiry *inquiry, struct skm_subject *subject
 	} else if (is_right) {
 		conclude(trial, SKM_AUTH_OK, SETTLE_CLEARED, "");
 		trial->attempt->factor = SKM_AUTH_FACTOR_TOKEN;
+		trial->would_come_back = is_counter(subject, index);
 		/* Found far away in time: they prove nothing about the clock. */
 		memcpy(inquiry->facts.token, subject->person.tokens[index].label,
 			sizeof(inquiry->facts.token));
@@ -258,9 +267,9 @@ static void settle(
 	if (r < 0)
 		conclude(trial, SKM_AUTH_UNAVAILABLE, SETTLE_COUNTED,
 			"the code was right, but its use cannot be stored anywhere");
-	else if (r == SKM_STORE_FELL_BACK && trial->attempt->factor != SKM_AUTH_FACTOR_TOKEN)
+	else if (r == SKM_STORE_FELL_BACK && trial->would_come_back)
 		conclude(trial, SKM_AUTH_UNAVAILABLE, SETTLE_COUNTED,
-			"the recovery code was right, but its use cannot be stored on disk");
+			"the code was right, but its use cannot be stored on disk");
 }
 
 void skm_attempt_make(struct skm_inquiry *inquiry, struct skm_subject *subject, bool is_resync,

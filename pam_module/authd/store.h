@@ -85,8 +85,9 @@ void skm_store_load_decoy(struct skm_store *store, const struct skm_timestamp *n
 	struct skm_person *ret_person, struct skm_person_state *ret_state);
 void skm_store_save_decoy(struct skm_store *store, struct skm_person_state *state);
 
-/* Stores the state durably; state->revision grows. 0: on disk. SKM_STORE_FELL_BACK: only on /run; a recovery
- * code must not be accepted on the strength of it. -errno: nowhere; nothing may be accepted. */
+/* Stores the state durably; state->revision grows. 0: on disk. SKM_STORE_FELL_BACK: only on /run; a
+ * recovery code or a counter token's must not be accepted on the strength of it. -errno: nowhere; nothing may
+ * be accepted. */
 #define SKM_STORE_FELL_BACK 1
 SKM_NODISCARD int skm_store_save_state(struct skm_store *store, uint32_t uid, struct skm_person_state *state);
 /* Stores a person durably: generation + 1, this machine's id, and a state that follows. Generation 0 is a

@@ -529,6 +529,30 @@ Test(verify, a_recovery_code_whose_use_cannot_be_stored_is_refused)
 	cr_assert_eq(people_count(&people, SKM_EVENT_SUBSTITUTE_USED), 0);
 }
 
+/* It would be right again when /run has gone with the power. */
+Test(verify, nor_is_a_counter_tokens_code_accepted_whose_use_is_in_memory_only)
+{
+	char codes[4][16];
+	cr_assert_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_IMPORT,
+			     &(struct people_request){.user = "bob",
+				     .type = SKM_OTP_HOTP + 1,
+				     .secret = PEOPLE_SECRET,
+				     .secret_len = 32}),
+		SKM_AUTH_OK);
+	for (unsigned i = 0; i < 4; i++)
+		(void)snprintf(codes[i], sizeof(codes[i]), "%06u",
+			skm_otp_code(SKM_OTP_SHA256, (const uint8_t *)PEOPLE_SECRET, 32, i, 6));
+	people_faults.disk_error = EROFS;
+	cr_expect_eq(people_verify(&people, "bob", codes[0]), SKM_AUTH_UNAVAILABLE);
+	cr_expect_eq(
+		people_ask(&people, people_peer(ROOT), SKM_AUTH_RESYNC,
+			&(struct people_request){.user = "bob", .answer = codes[1], .answer2 = codes[2]}),
+		SKM_AUTH_UNAVAILABLE);
+	cr_expect_eq(people_count(&people, SKM_EVENT_AUTH_OK), 0);
+	people_faults.disk_error = 0;
+	cr_expect_eq(people_verify(&people, "bob", codes[3]), SKM_AUTH_OK);
+}
+
 Test(verify, what_can_be_stored_nowhere_is_not_compared)
 {
 	people_faults.everywhere_error = EIO;
