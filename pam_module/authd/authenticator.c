@@ -14,9 +14,8 @@ static int note_latest(void *user, uint32_t uid)
 {
 	struct skm_inquiry *inquiry = user;
 	struct skm_authenticator *authenticator = inquiry->authenticator;
-	struct skm_subject subject = {0};
-	subject.load = skm_store_load(
-		authenticator->store, uid, &inquiry->now, &subject.person, &subject.state, &subject.notes);
+	struct skm_subject subject = {.uid = uid};
+	skm_subject_read(inquiry, &subject);
 	if (subject.load == 0 && subject.state.latest_sec > authenticator->latest_sec)
 		authenticator->latest_sec = subject.state.latest_sec;
 	skm_subject_clear(&subject);

@@ -77,14 +77,32 @@ static bool is_of(const struct skm_inquiry *inquiry, const struct skm_subject *s
 	       strcmp(subject->person.name, name) == 0;
 }
 
+/* Of the person whose state it was: a list, or a login that asks what time it can be, reads others. */
+static void record_rebuilt(const struct skm_inquiry *inquiry, const struct skm_subject *subject)
+{
+	struct skm_inquiry about = *inquiry;
+	about.facts.subject_uid = subject->uid;
+	(void)snprintf(about.facts.subject, sizeof(about.facts.subject), "%.*s",
+		(int)sizeof(about.facts.subject) - 1, subject->person.name);
+	skm_inquiry_record(&about, SKM_EVENT_AUTH_DEGRADED, SKM_OUTCOME_LOGGED, "state-rebuilt",
+		"the state was lost; nothing that could have been used before will be accepted");
+}
+
+void skm_subject_read(const struct skm_inquiry *inquiry, struct skm_subject *subject)
+{
+	subject->load = skm_store_load(inquiry->authenticator->store, subject->uid, &inquiry->now,
+		&subject->person, &subject->state, &subject->notes);
+	if (subject->load == 0 && subject->notes & SKM_STORE_NOTE_STATE_REBUILT)
+		record_rebuilt(inquiry, subject);
+}
+
 void skm_subject_load(const struct skm_inquiry *inquiry, struct skm_subject *subject)
 {
 	struct skm_store *store = inquiry->authenticator->store;
 	if (subject->lookup != 0) {
 		skm_store_load_decoy(store, &inquiry->now, &subject->person, &subject->state);
 	} else {
-		subject->load = skm_store_load(store, subject->uid, &inquiry->now, &subject->person,
-			&subject->state, &subject->notes);
+		skm_subject_read(inquiry, subject);
 		if (subject->load == 0 && !is_of(inquiry, subject))
 			subject->load = SKM_STORE_MISMATCH;
 		/* What is not there is found out sooner than what is there is read. */
@@ -100,9 +118,6 @@ void skm_subject_record_notes(const struct skm_inquiry *inquiry, const struct sk
 	if (subject->notes & SKM_STORE_NOTE_SLOT_LOST)
 		skm_inquiry_record(inquiry, SKM_EVENT_AUTH_DEGRADED, SKM_OUTCOME_LOGGED, "slot-lost",
 			"one of two copies of the state was unreadable; the other one is in use");
-	if (subject->notes & SKM_STORE_NOTE_STATE_REBUILT)
-		skm_inquiry_record(inquiry, SKM_EVENT_AUTH_DEGRADED, SKM_OUTCOME_LOGGED, "state-rebuilt",
-			"the state was lost; nothing that could have been used before will be accepted");
 	if (subject->notes & SKM_STORE_NOTE_FALLBACK)
 		skm_inquiry_record_fallback(inquiry);
 }

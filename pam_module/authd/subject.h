@@ -17,10 +17,13 @@ struct skm_subject {
 
 /* The name alone; the request's facts learn the uid. */
 void skm_subject_find(struct skm_inquiry *inquiry, struct skm_subject *ret_subject);
+/* Reads what is stored of the uid, and nothing besides. A lost state is made anew by that, for good, so it is
+ * recorded here, of that person, whatever the request is. */
+void skm_subject_read(const struct skm_inquiry *inquiry, struct skm_subject *subject);
 /* Reads, or reads a decoy: the same work whoever it is. A record made for another login name is a MISMATCH:
  * uids are given to other people. */
 void skm_subject_load(const struct skm_inquiry *inquiry, struct skm_subject *subject);
-/* Records what was found and mended on the way. Not for PREPARE: it mends nothing, and VERIFY follows. */
+/* Records what else was found on the way. Not for PREPARE: it mends nothing of that, and VERIFY follows. */
 void skm_subject_record_notes(const struct skm_inquiry *inquiry, const struct skm_subject *subject);
 /* Wipes. */
 void skm_subject_clear(struct skm_subject *subject);

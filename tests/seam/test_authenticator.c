@@ -166,6 +166,37 @@ Test(authenticator, a_login_during_the_grace_moves_what_is_known_of_the_time)
 	cr_assert_eq(prepare(people_peer(ROOT), "bob"), SKM_AUTH_PROMPT);
 }
 
+/* ---- a lost state ---- */
+
+/* Whoever comes first mends it for good, so nobody after them can tell. */
+static void expect_lost_state_on_record(
+	struct skm_peer peer, enum skm_auth_operation operation, const char *user)
+{
+	char path[200], code[16];
+	(void)snprintf(path, sizeof(path), "%s/1000.state", people.state_folder);
+	cr_assert_eq(truncate(path, 0), 0);
+	people_restart(&people);
+	people_forget(&people);
+	(void)people_ask(&people, peer, operation, &(struct people_request){.user = user});
+	(void)people_verify(&people, "alice", people_code(&people, 0, code));
+	const struct skm_record *record = people_only(&people, SKM_EVENT_AUTH_DEGRADED);
+	cr_assert_not_null(record, "%u: %zu", operation, people_count(&people, SKM_EVENT_AUTH_DEGRADED));
+	cr_assert_str_eq(record->rule, "builtin:mfa-state-rebuilt");
+	cr_assert_str_eq(record->auth.subject, "alice");
+	cr_assert_eq(record->auth.subject_uid, ALICE);
+}
+
+Test(authenticator, a_lost_state_is_on_record_whoever_finds_it)
+{
+	import("alice", 6);
+	expect_lost_state_on_record(people_peer(ROOT), SKM_AUTH_VERIFY, "alice");
+	expect_lost_state_on_record(people_peer(ROOT), SKM_AUTH_PREPARE, "alice");
+	expect_lost_state_on_record(people_peer(CAROL), SKM_AUTH_STATUS, "alice");
+	expect_lost_state_on_record(people_peer(CAROL), SKM_AUTH_LIST, NULL);
+	people.config->mfa.grace_until_sec = PEOPLE_NOW_SEC + 3600;
+	expect_lost_state_on_record(people_peer(ROOT), SKM_AUTH_PREPARE, "bob");
+}
+
 /* ---- no request ---- */
 
 Test(authenticator, an_operation_that_does_not_exist_is_a_bad_request)
