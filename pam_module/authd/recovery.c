@@ -43,7 +43,8 @@ static void random_letters(char ret_letters[SKM_RECOVERY_LETTERS + 1])
 
 static void format_text(uint8_t number, const char *letters, char ret_text[SKM_RECOVERY_TEXT_BYTES])
 {
-	size_t at = (size_t)snprintf(ret_text, SKM_RECOVERY_TEXT_BYTES, "%u", number);
+	/* Typed behind a password that ends in 1, a single 0 would be read as code 10. */
+	size_t at = (size_t)snprintf(ret_text, SKM_RECOVERY_TEXT_BYTES, number == 0 ? "%02u" : "%u", number);
 	for (size_t i = 0; i < SKM_RECOVERY_LETTERS; i++) {
 		if (i % LETTERS_PER_GROUP == 0)
 			ret_text[at++] = '-';

@@ -101,8 +101,10 @@ static bool recovery_start(const char *field, size_t end, size_t *ret_start)
 	if (number.sign != SIGN_DIGIT)
 		return false;
 	struct character tens = last_before(field, number.start);
-	bool is_ten = number.ascii == '0' && tens.sign == SIGN_DIGIT && tens.ascii == '1';
-	*ret_start = is_ten ? tens.start : number.start;
+	/* "10", or "00" of a substitute code. */
+	bool has_two =
+		number.ascii == '0' && tens.sign == SIGN_DIGIT && (tens.ascii == '1' || tens.ascii == '0');
+	*ret_start = has_two ? tens.start : number.start;
 	return true;
 }
 

@@ -133,7 +133,7 @@ Test(mfa_acts, a_substitute_code_has_its_last_day)
 {
 	for (unsigned is_json = 0; is_json < 2; is_json++) {
 		struct skm_auth_writer *packet = mfa_answer(SKM_AUTH_OK);
-		skm_auth_write_text(packet, SKM_AUTH_TAG_TEXT, "0-ACEF-HJKL");
+		skm_auth_write_text(packet, SKM_AUTH_TAG_TEXT, "00-ACEF-HJKL");
 		/* 2026-11-24 00:00 in Japan: the 23rd is the last day. */
 		skm_auth_write_number(packet, SKM_AUTH_TAG_UNTIL, 1795446000);
 		cr_expect_eq(mfa_run(skm_verb_mfa_substitute, "", "--user sato --reason lost --days 3%s",
@@ -142,9 +142,9 @@ Test(mfa_acts, a_substitute_code_has_its_last_day)
 		mfa_expect_operation(0, SKM_AUTH_SUBSTITUTE);
 		mfa_expect_number(0, SKM_AUTH_TAG_DAYS, 3);
 		cr_expect_str_eq(
-			mfa_out, is_json ? "{\"user\":\"sato\",\"outcome\":\"ok\",\"code\":\"0-ACEF-HJKL\","
+			mfa_out, is_json ? "{\"user\":\"sato\",\"outcome\":\"ok\",\"code\":\"00-ACEF-HJKL\","
 					   "\"last_day\":\"2026-11-23\"}\n"
-					 : "0-ACEF-HJKL\n");
+					 : "00-ACEF-HJKL\n");
 	}
 	(void)mfa_answer(SKM_AUTH_REFUSED);
 	cr_expect_eq(mfa_run(skm_verb_mfa_substitute, "", "--user sato --reason lost"), SKM_EXIT_NO);

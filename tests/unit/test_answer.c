@@ -74,6 +74,7 @@ Test(answer, recovery_codes)
 		{"10-AcEf-HjKl-MqRt-UwXy-aCeF", 10},
 		{"99-ACEF-HJKL-MQRT-UWXY-ACEF", 99},
 		{"0-ACEF-HJKL-MQRT-UWXY-ACEF", 0},
+		{"00-ACEF-HJKL-MQRT-UWXY-ACEF", 0},
 		{"03-ACEF-HJKL-MQRT-UWXY-ACEF", 3},
 		{"３－ＡＣＥＦ－ＨＪＫＬ－ＭＱＲＴ－ＵＷＸＹ－ＡＣＥＦ", 3},
 		{"３ａｃｅｆーｈｊｋｌーｍｑｒｔーｕｗｘｙーａｃｅｆ", 3},

@@ -67,6 +67,10 @@ Test(pam_split, recovery_code_at_the_end)
 		{"secret10-" RECOVERY, 6, 6},
 		{"secret13-" RECOVERY, 6, 7}, /* there is no code 13: the 1 is the password's */
 		{"secret0-" RECOVERY, 8, 6},
+		{"secret00-" RECOVERY, 8, 6}, /* as substitute codes are issued */
+		{"secret100-" RECOVERY, 6, 7},
+		{"secret010-" RECOVERY, 6, 7},
+		{"secret03-" RECOVERY, 6, 7},
 		{"secret3acefhjklmqrtuwxyacef", 6, 6},
 		{"secret３ＡＣＥＦ-hjkl-MQRT-UWXY-ＡＣｅｆ", 6, 6},
 		{"secret" RECOVERY, 6, NO_CODE},		  /* without its number */

@@ -55,7 +55,9 @@ Test(recovery, text_is_what_the_parser_reads)
 		const char *text = issued.texts[i];
 		skm_answer_parse(text, strlen(text), &answer);
 		cr_assert(answer.kind == SKM_ANSWER_RECOVERY && answer.number == i, "%s", text);
-		cr_assert(strlen(text) == (i < 10 ? 26 : 27) && text[i < 10 ? 1 : 2] == '-', "%s", text);
+		/* Two digits of the substitute code: behind a password that ends in 1, a single 0 is a 10. */
+		size_t digits = i == 0 || i >= 10 ? 2 : 1;
+		cr_assert(strlen(text) == digits + 25 && text[digits] == '-', "%s", text);
 		for (unsigned k = 0; k < i; k++)
 			cr_assert(strcmp(strchr(issued.texts[k], '-'), strchr(text, '-')) != 0, "%s", text);
 	}
