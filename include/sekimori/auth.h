@@ -101,7 +101,7 @@ enum skm_auth_tag {
 };
 #define SKM_AUTH_TAG_MAX 47
 #define SKM_AUTH_FLAG_NO_CONFIRM 1u /* ENROL_FINISH: store without a code (administrators only) */
-#define SKM_AUTH_FLAG_SPLIT 2u	    /* VERIFY: the answer came in one field with the password */
+#define SKM_AUTH_FLAG_SPLIT 2u	    /* VERIFY: code and password came in one field; PREPARE: they will */
 #define SKM_AUTH_FLAG_LOGIN_ON 4u   /* SWITCH: the login asks for a code from now on; else it does no more */
 #define SKM_AUTH_FLAG_FAILED 8u	    /* SWITCH: what was announced by the same request did not come about */
 

@@ -45,15 +45,23 @@ bool skm_inquiry_is_required(
 	return skm_requirement(config, &authenticator->users, name, is_enrolled, now_sec, ret_until_sec) != 0;
 }
 
+static bool is_before_the_password(const struct skm_auth_packet *request)
+{
+	return request->code == SKM_AUTH_PREPARE &&
+	       (skm_auth_packet_number(request, SKM_AUTH_TAG_FLAGS, 0) & SKM_AUTH_FLAG_SPLIT) != 0;
+}
+
 static int reply_not_required(struct skm_inquiry *inquiry, int64_t until_sec)
 {
 	struct skm_auth_writer writer;
 	skm_auth_write_begin(&writer, SKM_AUTH_NOT_REQUIRED);
 	skm_auth_write_number(&writer, SKM_AUTH_TAG_UNTIL, (uint64_t)until_sec);
-	/* A login without a second factor is on record like any other. */
-	skm_inquiry_record_outcome(inquiry, SKM_AUTH_NOT_REQUIRED, 0,
-		until_sec > 0 ? "not enrolled; passed by the grace period"
-			      : "not enrolled, and the configuration does not require it");
+	/* A login without a second factor is on record like any other, once: before the password was seen
+	 * nobody is let in, and the plain line asks again when it was right. */
+	if (!is_before_the_password(inquiry->request))
+		skm_inquiry_record_outcome(inquiry, SKM_AUTH_NOT_REQUIRED, 0,
+			until_sec > 0 ? "not enrolled; passed by the grace period"
+				      : "not enrolled, and the configuration does not require it");
 	(void)!skm_inquiry_flush(inquiry);
 	return skm_inquiry_send(inquiry, &writer);
 }

@@ -101,9 +101,9 @@ static int ask_person(
 	return skm_pam_ask_person(call->pamh, line, ret_answer);
 }
 
-static struct skm_pam_verdict prepare(struct call *call)
+static struct skm_pam_verdict prepare(struct call *call, uint64_t flags)
 {
-	struct skm_pam_verdict verdict = skm_pam_prepare(&call->question);
+	struct skm_pam_verdict verdict = skm_pam_prepare(&call->question, flags);
 	choose_language(call, verdict.language);
 	if (verdict.outcome < 0)
 		pam_syslog(call->pamh, LOG_ERR, "cannot ask the verification service at %s: %s",
@@ -196,7 +196,7 @@ static int authenticate(struct call *call)
 	bool was_split = skm_pam_split_take(call->pamh, &split_code);
 	struct skm_pam_verdict prepared = {.language = -1};
 	if (!call->has_bad_options) {
-		prepared = prepare(call);
+		prepared = prepare(call, 0);
 		if (prepared.outcome == SKM_AUTH_NOT_REQUIRED)
 			return conclude(call, &prepared);
 	}
@@ -241,7 +241,7 @@ static int split(struct call *call)
 	const char *service = item_of(call->pamh, PAM_SERVICE);
 	if (!service || !skm_pam_options_names_service(&call->options, service))
 		return PAM_IGNORE;
-	struct skm_pam_verdict prepared = prepare(call);
+	struct skm_pam_verdict prepared = prepare(call, SKM_AUTH_FLAG_SPLIT);
 	if (prepared.outcome == SKM_AUTH_NOT_REQUIRED)
 		return PAM_IGNORE;
 	const char *known = item_of(call->pamh, PAM_AUTHTOK);

@@ -76,10 +76,17 @@ static struct skm_pam_verdict ask(
 	return verdict;
 }
 
-struct skm_pam_verdict skm_pam_prepare(struct skm_pam_question *question)
+static void put_flags(struct skm_auth_writer *request, uint64_t flags)
+{
+	if (flags)
+		skm_auth_write_number(request, SKM_AUTH_TAG_FLAGS, flags);
+}
+
+struct skm_pam_verdict skm_pam_prepare(struct skm_pam_question *question, uint64_t flags)
 {
 	struct skm_auth_writer request;
 	begin(question, &request, SKM_AUTH_PREPARE);
+	put_flags(&request, flags);
 	uint32_t part_ms =
 		question->budget_ms < SKM_PAM_PREPARE_MS ? question->budget_ms : SKM_PAM_PREPARE_MS;
 	uint32_t left_ms = part_ms;
@@ -94,7 +101,6 @@ struct skm_pam_verdict skm_pam_verify(
 	struct skm_auth_writer request;
 	begin(question, &request, SKM_AUTH_VERIFY);
 	skm_auth_write_bytes(&request, SKM_AUTH_TAG_ANSWER, answer, answer_len);
-	if (flags)
-		skm_auth_write_number(&request, SKM_AUTH_TAG_FLAGS, flags);
+	put_flags(&request, flags);
 	return ask(question, &request, &question->budget_ms);
 }

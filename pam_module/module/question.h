@@ -30,7 +30,8 @@ struct skm_pam_verdict {
 	unsigned left;
 };
 
-struct skm_pam_verdict skm_pam_prepare(struct skm_pam_question *question);
+/* Flags: SKM_AUTH_FLAG_SPLIT or 0. */
+struct skm_pam_verdict skm_pam_prepare(struct skm_pam_question *question, uint64_t flags);
 struct skm_pam_verdict skm_pam_verify(
 	struct skm_pam_question *question, const char *answer, size_t answer_len, uint64_t flags);
 

@@ -127,6 +127,23 @@ Test(authenticator, who_is_not_required_passes_on_record)
 	cr_assert_eq(people.flushed, 1);
 }
 
+/* No password was seen yet: the plain line asks again when it was right. */
+Test(authenticator, the_split_line_puts_nobody_on_record_as_let_in)
+{
+	const struct people_request early = {
+		.user = "bob", .service = "i3lock", .flags = SKM_AUTH_FLAG_SPLIT};
+	people.config->mfa.require = SKM_MFA_REQUIRE_ENROLLED;
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_PREPARE, &early),
+			SKM_AUTH_NOT_REQUIRED);
+	cr_assert_eq(people.record_count, 0);
+	cr_assert_eq(prepare(people_peer(ROOT), "bob"), SKM_AUTH_NOT_REQUIRED);
+	cr_assert_not_null(people_only(&people, SKM_EVENT_AUTH_OK));
+	people_forget(&people);
+	cr_assert_eq(people_ask(&people, people_peer(ROOT), SKM_AUTH_VERIFY, &early), SKM_AUTH_NOT_REQUIRED);
+	cr_assert_not_null(people_only(&people, SKM_EVENT_AUTH_OK));
+}
+
 /* ---- the grace ---- */
 
 Test(authenticator, the_grace_lets_pass_and_names_its_end)

@@ -99,6 +99,31 @@ Test(pam_split_line, not_required_means_the_whole_field_is_the_password)
 	scene_end(&scene);
 }
 
+static uint64_t flags_of_last_prepare(void)
+{
+	const struct fake_authd_seen *seen = scene.authd.seen;
+	struct skm_auth_packet packet;
+	cr_assert_eq(skm_auth_packet_parse(seen->last_prepare, seen->last_prepare_len, &packet), 0);
+	return skm_auth_packet_number(&packet, SKM_AUTH_TAG_FLAGS, 0);
+}
+
+static void expect_last_prepare(const char *password, int result, const char *said, uint64_t flags)
+{
+	begin();
+	fake_authd_say(&scene.orders.prepare, SKM_AUTH_NOT_REQUIRED);
+	scene.lines = "auth required SEKIMORI split\nauth requisite STUB ask=right\nauth required SEKIMORI\n";
+	scene.answers[0] = password;
+	expect(result, said, 0);
+	cr_expect_eq(flags_of_last_prepare(), flags);
+	scene_end(&scene);
+}
+
+Test(pam_split_line, authd_learns_which_line_asks)
+{
+	expect_last_prepare("wrong", PAM_AUTH_ERR, "[ask] Password: \n", SKM_AUTH_FLAG_SPLIT);
+	expect_last_prepare("right", PAM_SUCCESS, "[ask] Password: \n[info] 確認コードは不要です。\n", 0);
+}
+
 Test(pam_split_line, other_services_are_asked_twice)
 {
 	scene.service = "login";
