@@ -91,8 +91,11 @@ static int on_idle(struct skm_source *source, uint32_t events, void *user)
 		skm_timer_arm(source, SKM_SERVICE_LOG_RETRY_MS, 0);
 	else if (service->config_is_broken) /* the next process would have nothing but the defaults */
 		skm_timer_arm(source, service->options->idle_ms, 0);
-	else
+	else {
+		/* Who came in this same round stays in the queue, for the next process. */
+		skm_packet_server_close_door(service->server);
 		skm_loop_stop(service->loop);
+	}
 	return 0;
 }
 

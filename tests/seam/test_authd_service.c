@@ -137,19 +137,24 @@ static _Noreturn void serve(int listen_fd)
 	_exit(skm_service_run(&options, &listen_fd) == 0 ? 0 : 11);
 }
 
+static void run(int listen_fd)
+{
+	f.pid = fork();
+	cr_assert_geq(f.pid, 0);
+	if (f.pid == 0)
+		serve(listen_fd);
+	f.pid_fd = (int)syscall(SYS_pidfd_open, f.pid, 0);
+	cr_assert_geq(f.pid_fd, 0);
+}
+
 /* The socket listens before the process is there, as with systemd. */
 static void start(uint32_t idle_ms)
 {
 	int listen_fd = -1;
 	f.idle_ms = idle_ms;
 	cr_assert_eq(skm_packet_listen(f.socket, &listen_fd), 0);
-	f.pid = fork();
-	cr_assert_geq(f.pid, 0);
-	if (f.pid == 0)
-		serve(listen_fd);
+	run(listen_fd);
 	(void)close(listen_fd);
-	f.pid_fd = (int)syscall(SYS_pidfd_open, f.pid, 0);
-	cr_assert_geq(f.pid_fd, 0);
 }
 
 static bool has_ended(int timeout_ms)
@@ -369,6 +374,33 @@ Test(service, it_ends_by_itself_when_nobody_comes)
 	expect_end(10000);
 	cr_expect_geq(f.shared->settled, 1u, "what was only counted is recorded");
 	cr_expect_eq(count_in_log("\"attempt\""), 1u);
+}
+
+/* Held still, it finds the timer and the caller in one round; the socket is systemd's, and the next one's. */
+Test(service, who_comes_at_the_moment_of_its_end_is_the_next_ones)
+{
+	int listen_fd = -1;
+	f.idle_ms = 300;
+	cr_assert_eq(skm_packet_listen(f.socket, &listen_fd), 0);
+	run(listen_fd);
+	int fd = connect_now();
+	send_request(fd, SKM_AUTH_PREPARE);
+	cr_expect_eq(outcome_of(fd), SKM_AUTH_OK);
+	cr_expect_eq(outcome_of(fd), -1, "hung up");
+	(void)close(fd);
+	(void)kill(f.pid, SIGSTOP);
+	(void)poll(NULL, 0, 600);
+	fd = connect_now();
+	send_request(fd, SKM_AUTH_VERIFY);
+	(void)kill(f.pid, SIGCONT);
+	cr_assert(has_ended(10000));
+	cr_assert_eq(waitpid(f.pid, NULL, 0), f.pid);
+	skm_fd_close(&f.pid_fd);
+	run(listen_fd);
+	cr_expect_eq(outcome_of(fd), SKM_AUTH_OK);
+	(void)close(fd);
+	(void)close(listen_fd);
+	stop();
 }
 
 Test(service, it_does_not_end_while_somebody_is_connected)
