@@ -112,11 +112,11 @@ static void plan_of(const struct skm_entry *entry, struct skm_decision *ret_plan
 static void deny_builtin(struct skm_entry *entry, const char *rule, const char *reason)
 {
 	struct skm_decision *decision = &entry->decision;
-	enum skm_device_kind kind = decision->kind;
-	*decision = (struct skm_decision){.verdict = SKM_VERDICT_DENY, .kind = kind};
+	*decision = (struct skm_decision){.verdict = SKM_VERDICT_DENY, .kind = decision->kind};
 	(void)snprintf(decision->rule, sizeof(decision->rule), "builtin:%s", rule);
 	(void)snprintf(decision->reason, sizeof(decision->reason), "%s", reason);
 	entry->is_observed = false;
+	entry->is_duplicate = false;
 }
 
 static void submit(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, enum skm_job_kind kind)
@@ -180,7 +180,7 @@ static void settle(
 static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bool is_closed)
 {
 	const struct skm_judge_context context = {
-		.serial_is_duplicate = skm_registry_has_twin(&gatekeeper->registry, entry),
+		.serial_is_duplicate = entry->is_duplicate,
 		.is_initramfs = gatekeeper->rules.is_initramfs,
 	};
 	struct skm_system_disks disks;
@@ -193,24 +193,32 @@ static void judge(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, bo
 	entry->is_system_disk = skm_system_disks_has(&disks, entry->port);
 }
 
-static bool same_decision(const struct skm_entry *entry, const struct skm_decision *decision,
-	bool was_observed, bool was_system)
+static bool same_outcome(const struct skm_entry *a, const struct skm_entry *b)
 {
-	return entry->decision.verdict == decision->verdict && entry->is_observed == was_observed &&
-	       entry->is_system_disk == was_system && strcmp(entry->decision.rule, decision->rule) == 0 &&
-	       memcmp(entry->decision.interface_allowed, decision->interface_allowed,
-		       sizeof(decision->interface_allowed)) == 0;
+	return a->decision.verdict == b->decision.verdict && a->is_observed == b->is_observed &&
+	       a->is_system_disk == b->is_system_disk && strcmp(a->decision.rule, b->decision.rule) == 0 &&
+	       memcmp(a->decision.interface_allowed, b->decision.interface_allowed,
+		       sizeof(a->decision.interface_allowed)) == 0;
 }
 
-/* Judges again; true when something came out differently (and then it is recorded and under way). */
+/* What comes out differently is recorded and under way. Of devices that show the same serial number, one that
+ * is wholly open stays so: somebody works with it. */
 static void judge_again(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry, const char *why)
 {
-	struct skm_decision before = entry->decision;
-	bool was_observed = entry->is_observed;
-	bool was_system = entry->is_system_disk;
+	struct skm_entry before = *entry;
+	entry->is_duplicate = skm_registry_has_twin(&gatekeeper->registry, entry) &&
+			      (before.is_duplicate || before.decision.verdict != SKM_VERDICT_ALLOW);
 	judge(gatekeeper, entry, false);
-	if (!same_decision(entry, &before, was_observed, was_system))
-		settle(gatekeeper, entry, before.verdict != SKM_VERDICT_DENY || was_observed, why);
+	if (!same_outcome(entry, &before))
+		settle(gatekeeper, entry, before.decision.verdict != SKM_VERDICT_DENY || before.is_observed,
+			why);
+}
+
+static void judge_duplicates_again(struct skm_gatekeeper *gatekeeper)
+{
+	for (struct skm_entry *entry = gatekeeper->registry.entries; entry; entry = entry->next)
+		if (entry->is_duplicate)
+			judge_again(gatekeeper, entry, "another one with its serial number has gone");
 }
 
 /* In a worker, with the rules as they were when it was forked: only what is for work and wholly allowed. It
@@ -259,6 +267,7 @@ static void on_first_look(
 	entry->is_described = true;
 	entry->has_failed = false;
 	entry->configuration = result->live.configuration;
+	entry->is_duplicate = skm_registry_has_twin(&gatekeeper->registry, entry);
 	judge(gatekeeper, entry, !result->live.is_authorized);
 	bool is_refused_and_open = entry->decision.verdict == SKM_VERDICT_DENY && result->live.is_authorized;
 	settle(gatekeeper, entry, result->live.is_authorized,
@@ -297,6 +306,7 @@ static void on_later_look(
 		record_device(gatekeeper, entry, SKM_EVENT_DEVICE_CHANGED, SKM_OUTCOME_LOGGED,
 			"shows another identity than before; judged anew");
 		on_first_look(gatekeeper, entry, result);
+		judge_duplicates_again(gatekeeper);
 		return;
 	}
 	/* firmware tells where a port is a moment after the device */
@@ -423,6 +433,7 @@ static void forget(struct skm_gatekeeper *gatekeeper, struct skm_entry *entry)
 	record_device(gatekeeper, entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED,
 		entry->is_described ? "" : "was gone before it could be read");
 	skm_registry_remove(&gatekeeper->registry, entry);
+	judge_duplicates_again(gatekeeper);
 }
 
 static void on_missed(struct skm_gatekeeper *gatekeeper, const struct skm_usb_event *event, int r)

@@ -20,6 +20,7 @@ struct skm_entry {
 	bool at_start;
 	bool is_system_disk;   /* left as it was found */
 	bool is_observed;      /* let pass by mode "audit" */
+	bool is_duplicate;     /* came while another showed its serial number; the one that is open is none */
 	uint8_t configuration; /* last seen active */
 	bool has_failed;       /* the last deed did not succeed, which is on record */
 	unsigned corrections;  /* how often it had to be put right since the last reconcile */

@@ -200,6 +200,14 @@ static void add_rule(struct fixture *fixture, struct skm_rule rule)
 	cr_assert_eq(skm_rule_set_add(&fixture->rules, &rule), 0);
 }
 
+static void add_serial_rule(struct fixture *fixture)
+{
+	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID | SKM_RULE_SERIAL,
+				  .vendor_id = 0x0781,
+				  .product_id = 0x5581,
+				  .serial = "S1"});
+}
+
 static void expect_events(const struct fixture *fixture, const enum skm_event *events, unsigned count)
 {
 	for (unsigned i = 0; i < fixture->record_count && i < count; i++)
@@ -281,16 +289,111 @@ Test(gatekeeper, permits_an_export_only_with_its_record_on_disk)
 Test(gatekeeper, a_copied_serial_permits_nobody)
 {
 	struct fixture *fixture = open_fixture();
-	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID | SKM_RULE_SERIAL,
-				  .vendor_id = 0x0781,
-				  .product_id = 0x5581,
-				  .serial = "S1"});
+	add_serial_rule(fixture);
 	use_rules(fixture, false);
 	plug(fixture, 0, &fake_storage, 1);
 	cr_expect(fixture->fakes[0].interfaces[0].has_driver);
 	plug(fixture, 1, &fake_storage, 1);
 	cr_expect(!fixture->fakes[1].authorized, "its twin came later");
 	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_EXPORT_DENIED);
+	close_fixture(fixture);
+}
+
+Test(gatekeeper, a_stick_whose_twin_has_gone_is_judged_again)
+{
+	struct fixture *fixture = open_fixture();
+	add_serial_rule(fixture);
+	use_rules(fixture, false);
+	plug(fixture, 0, &fake_storage, 1);
+	plug(fixture, 1, &fake_storage, 1);
+	cr_expect(!fixture->fakes[1].authorized);
+	unplug(fixture, 0);
+	say(fixture, SKM_USB_REMOVE, "1-1");
+	settle(fixture);
+	cr_expect(fixture->fakes[1].interfaces[0].has_driver, "the only one with that serial number");
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_EXPORT_DENIED, SKM_EVENT_DEVICE_REMOVED,
+		SKM_EVENT_DEVICE_ALLOWED);
+	close_fixture(fixture);
+}
+
+/* Also what the serial number alone would have opened beside an interface that is refused for itself. */
+Test(gatekeeper, a_composite_whose_twin_has_gone_is_judged_again)
+{
+	struct fixture *fixture = open_fixture();
+	const struct skm_usb_interface pad_and_disk[] = {{.configuration = 1, .class_code = 0x03},
+		{.configuration = 1, .number = 1, .class_code = 0x08, .subclass = 0x06, .protocol = 0x50}};
+	struct skm_class_pattern pad;
+	cr_assert_eq(skm_class_pattern_parse("03:00:00", &pad), 0);
+	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID | SKM_RULE_SERIAL | SKM_RULE_CLASS,
+				  .vendor_id = 0x0781,
+				  .product_id = 0x5581,
+				  .serial = "S1",
+				  .classes = &pad,
+				  .class_count = 1});
+	use_rules(fixture, false);
+	plug(fixture, 0, pad_and_disk, 2);
+	plug(fixture, 1, pad_and_disk, 2);
+	cr_expect(!fixture->fakes[1].authorized);
+	unplug(fixture, 0);
+	say(fixture, SKM_USB_REMOVE, "1-1");
+	settle(fixture);
+	cr_expect(fixture->fakes[1].interfaces[0].has_driver);
+	cr_expect(!fixture->fakes[1].interfaces[1].ever_had_driver);
+	close_fixture(fixture);
+}
+
+/* Somebody works with it, and a reload says nothing about it. */
+Test(gatekeeper, a_reload_leaves_the_first_of_two_twins_open)
+{
+	struct fixture *fixture = open_fixture();
+	add_serial_rule(fixture);
+	use_rules(fixture, false);
+	plug(fixture, 0, &fake_storage, 1);
+	plug(fixture, 1, &fake_storage, 1);
+	use_rules(fixture, false);
+	settle(fixture);
+	cr_expect(fixture->fakes[0].authorized);
+	cr_expect(!fixture->fakes[1].authorized);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_EXPORT_DENIED);
+	close_fixture(fixture);
+}
+
+Test(gatekeeper, a_reload_to_the_serial_number_leaves_one_of_two_open_twins)
+{
+	struct fixture *fixture = open_fixture();
+	add_rule(fixture,
+		(struct skm_rule){.criteria = SKM_RULE_VID_PID, .vendor_id = 0x0781, .product_id = 0x5581});
+	use_rules(fixture, false);
+	plug(fixture, 1, &fake_storage, 1);
+	plug(fixture, 0, &fake_storage, 1);
+	cr_expect(fixture->fakes[0].authorized && fixture->fakes[1].authorized);
+	struct skm_rule_set old = fixture->rules;
+	fixture->rules = (struct skm_rule_set){0};
+	add_serial_rule(fixture);
+	use_rules(fixture, false);
+	settle(fixture);
+	skm_rule_set_finish(&old);
+	cr_expect(!fixture->fakes[0].authorized, "the one that came later");
+	cr_expect(fixture->fakes[1].authorized);
+	close_fixture(fixture);
+}
+
+/* Nobody can tell which of the two the rule means. */
+Test(gatekeeper, a_rule_that_comes_while_twins_are_there_opens_neither)
+{
+	struct fixture *fixture = open_fixture();
+	use_rules(fixture, false);
+	plug(fixture, 0, &fake_storage, 1);
+	plug(fixture, 1, &fake_storage, 1);
+	add_serial_rule(fixture);
+	use_rules(fixture, false);
+	settle(fixture);
+	cr_expect(!fixture->fakes[0].interfaces[0].ever_had_driver);
+	cr_expect(!fixture->fakes[1].interfaces[0].ever_had_driver);
+	unplug(fixture, 1);
+	say(fixture, SKM_USB_REMOVE, "1-2");
+	settle(fixture);
+	cr_expect(fixture->fakes[0].interfaces[0].has_driver, "the other one has gone");
 	close_fixture(fixture);
 }
 
@@ -352,10 +455,7 @@ Test(gatekeeper, a_worker_alone_opens_nothing_for_its_serial_number)
 {
 	struct fixture *fixture = open_fixture();
 	const struct skm_usb_interface pad = {.configuration = 1, .class_code = 0x03};
-	add_rule(fixture, (struct skm_rule){.criteria = SKM_RULE_VID_PID | SKM_RULE_SERIAL,
-				  .vendor_id = 0x0781,
-				  .product_id = 0x5581,
-				  .serial = "S1"});
+	add_serial_rule(fixture);
 	use_rules(fixture, false);
 	plug(fixture, 0, &pad, 1);
 	cr_expect(fixture->fakes[0].interfaces[0].has_driver);
