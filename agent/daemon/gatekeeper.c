@@ -445,7 +445,7 @@ static void on_missed(struct skm_gatekeeper *gatekeeper, const struct skm_usb_ev
 	deny_builtin(&entry, "unreadable", "it could not be read, so it stays closed");
 	if (r == -ENOENT || r == -ENODEV)
 		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_REMOVED, SKM_OUTCOME_LOGGED,
-			"was gone before it could be read");
+			"was gone before its event was read");
 	else
 		record_device(gatekeeper, &entry, SKM_EVENT_DEVICE_ERROR, SKM_OUTCOME_BLOCKED,
 			"cannot be watched: %s", strerrordesc_np(-r));
@@ -505,24 +505,17 @@ void skm_gatekeeper_on_event(struct skm_gatekeeper *gatekeeper, const struct skm
 			skm_controllers_check(&gatekeeper->controllers, event->name);
 		return;
 	}
-	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_ADD) {
-		on_device_added(gatekeeper, event);
-		return;
-	}
-	if (event->object == SKM_USB_INTERFACE && strstr(event->name, "-0:")) {
-		on_root_hub_interface(gatekeeper, event);
-		return;
-	}
 	struct skm_entry *entry = find_owner(gatekeeper, event->name);
-	if (!entry)
-		return;
-	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_REMOVE) {
-		/* An event that waited in the queue may speak of the one before at this port. */
-		if (!skm_entry_is_alive(entry))
-			forget(gatekeeper, entry);
-		return;
-	}
-	entry->is_dirty = true;
+	if (event->object == SKM_USB_DEVICE && event->action == SKM_USB_ADD)
+		on_device_added(gatekeeper, event);
+	else if (event->object == SKM_USB_INTERFACE && strstr(event->name, "-0:"))
+		on_root_hub_interface(gatekeeper, event);
+	else if (entry && (event->object != SKM_USB_DEVICE || event->action != SKM_USB_REMOVE))
+		entry->is_dirty = true;
+	else if (entry && skm_entry_is_alive(entry))
+		on_missed(gatekeeper, event, -ENOENT); /* of the one before at this port: it waited */
+	else if (entry)
+		forget(gatekeeper, entry);
 }
 
 void skm_gatekeeper_check_gate(struct skm_gatekeeper *gatekeeper)

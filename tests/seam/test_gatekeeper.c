@@ -147,7 +147,7 @@ static void close_fixture(struct fixture *fixture)
 
 static const char *const ports[DEVICES] = {"1-1", "1-2"};
 
-static void say(struct fixture *fixture, enum skm_usb_action action, const char *name)
+static void say_of(struct fixture *fixture, enum skm_usb_action action, const char *name, uint16_t vendor_id)
 {
 	char path[TMPDIR_BYTES + 128];
 	(void)snprintf(path, sizeof(path), "%s/devices/%s", fixture->root, name);
@@ -155,9 +155,14 @@ static void say(struct fixture *fixture, enum skm_usb_action action, const char 
 		.object = strchr(name, ':') ? SKM_USB_INTERFACE : SKM_USB_DEVICE,
 		.syspath = path,
 		.name = name,
-		.vendor_id = 0x0781,
+		.vendor_id = vendor_id,
 		.product_id = 0x5581};
 	skm_gatekeeper_on_event(fixture->gatekeeper, &event);
+}
+
+static void say(struct fixture *fixture, enum skm_usb_action action, const char *name)
+{
+	say_of(fixture, action, name, 0x0781);
 }
 
 /* Runs until no job is under way and nothing is to be looked at. */
@@ -478,6 +483,38 @@ Test(gatekeeper, a_swap_at_the_same_port_inherits_nothing)
 	plug(fixture, 0, &fake_storage, 1);
 	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_ALLOWED, SKM_EVENT_DEVICE_REMOVED, SKM_EVENT_EXPORT_DENIED);
 	cr_expect(!fixture->fakes[0].authorized);
+	close_fixture(fixture);
+}
+
+/* The events of three plugs are read when the third device has the port. */
+Test(gatekeeper, what_left_before_its_events_were_read_is_on_record)
+{
+	struct fixture *fixture = open_fixture();
+	use_rules(fixture, false);
+	fake_device_init(&fixture->fakes[0], "1-1", &fake_keyboard, 1);
+	tmpdir_write(fixture->root, "1\n", "devices/1-1/devnum");
+	say_of(fixture, SKM_USB_ADD, "1-1", 0x1111);
+	say_of(fixture, SKM_USB_REMOVE, "1-1", 0x1111);
+	say_of(fixture, SKM_USB_ADD, "1-1", 0x2222);
+	say_of(fixture, SKM_USB_REMOVE, "1-1", 0x2222);
+	say(fixture, SKM_USB_ADD, "1-1");
+	settle(fixture);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_REMOVED, SKM_EVENT_DEVICE_REMOVED, SKM_EVENT_DEVICE_ALLOWED);
+	cr_expect_eq(fixture->records[0].device.vendor_id, 0x1111);
+	cr_expect_str_eq(fixture->records[0].device.port, "1-1");
+	cr_expect_eq(fixture->records[1].device.vendor_id, 0x2222);
+	close_fixture(fixture);
+}
+
+/* One record each, whether the folder could be opened or not. */
+Test(gatekeeper, what_left_with_nobody_behind_it_is_on_record_once)
+{
+	struct fixture *fixture = open_fixture();
+	use_rules(fixture, false);
+	say_of(fixture, SKM_USB_ADD, "1-1", 0x1111);
+	say_of(fixture, SKM_USB_REMOVE, "1-1", 0x1111);
+	settle(fixture);
+	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_REMOVED);
 	close_fixture(fixture);
 }
 
