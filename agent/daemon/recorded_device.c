@@ -52,7 +52,7 @@ static void set_descriptors(struct skm_device *device, const uint8_t *bytes, siz
 	ops.hash(ops.user, bytes, len, device->descriptor_hash);
 }
 
-/* ---- umockdev recordings: a paragraph a device, "P:" path, "A:name=value", "H:name=hex"
+/* ---- umockdev recordings: a paragraph a device, "P: path", "A: name=value", "H: name=hex"
  * ------------------------------ */
 
 static int from_hex(const char *hex, size_t len, uint8_t *bytes)
@@ -67,31 +67,55 @@ static int from_hex(const char *hex, size_t len, uint8_t *bytes)
 	return len % 2 ? -EINVAL : 0;
 }
 
-/* The end of an attribute is "\n" in two characters, as umockdev-record writes it; the last one is the
- * kernel's. */
+/* One byte as umockdev-record writes it (g_strescape of GLib): itself, a letter or up to three octal digits
+ * behind a backslash. */
+static char take_byte(const char **cursor, const char *end)
+{
+	static const char letters[] = "bfnrtv";
+	static const char controls[] = "\b\f\n\r\t\v";
+	const char *c = *cursor;
+	bool is_escape = *c == '\\' && c + 1 < end;
+	if (is_escape)
+		c++;
+	*cursor = c + 1;
+	if (!is_escape)
+		return *c;
+	const char *letter = memchr(letters, *c, sizeof(letters) - 1);
+	if (letter)
+		return controls[letter - letters];
+	if (*c < '0' || *c > '7')
+		return *c;
+	unsigned value = 0;
+	for (int digits = 0; digits < 3 && c < end && *c >= '0' && *c <= '7'; digits++, c++)
+		value = value * 8 + (unsigned)(*c - '0');
+	*cursor = c;
+	return (char)value;
+}
+
+/* Any bytes, as in /sys; the last newline is the kernel's. */
 static void copy_attribute(const char *value, size_t len, char *ret_text)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < len && n + 1 < SKM_USB_STRING_BYTES; i++) {
-		bool is_escape = value[i] == '\\' && i + 1 < len;
-		char c = value[i];
-		if (is_escape)
-			c = (char)(value[++i] == 'n' ? '\n' : value[i]);
-		ret_text[n++] = c;
-	}
+	for (const char *c = value; c < value + len && n + 1 < SKM_USB_STRING_BYTES;)
+		ret_text[n++] = take_byte(&c, value + len);
 	if (n > 0 && ret_text[n - 1] == '\n')
 		n--;
 	ret_text[n] = '\0';
 }
 
+/* umockdev-record writes a blank behind the colon; what is written by hand may have none. */
 static bool take_value(
 	const char *line, size_t len, const char *prefix, const char **ret_value, size_t *ret_len)
 {
-	size_t prefix_len = strlen(prefix);
-	if (len < prefix_len || strncmp(line, prefix, prefix_len) != 0)
+	const char *end = line + len;
+	size_t name_len = strlen(prefix + 2);
+	if (len < 2 || strncmp(line, prefix, 2) != 0)
 		return false;
-	*ret_value = line + prefix_len;
-	*ret_len = len - prefix_len;
+	line += 2 + strspn(line + 2, " ");
+	if ((size_t)(end - line) < name_len || strncmp(line, prefix + 2, name_len) != 0)
+		return false;
+	*ret_value = line + name_len;
+	*ret_len = (size_t)(end - *ret_value);
 	return true;
 }
 
