@@ -163,8 +163,11 @@ static void apply_rules(struct agent *agent)
 
 static void arm_reconcile(struct agent *agent)
 {
-	uint64_t interval_ms = (uint64_t)agent->settings->config->usb.reconcile_sec * 1000;
-	skm_timer_arm(agent->reconcile, interval_ms, interval_ms);
+	struct skm_timestamp now;
+	agent->clock.now(agent->clock.user, &now);
+	uint32_t wait_sec =
+		skm_settings_reconcile_sec(agent->settings, now.realtime_usec / (int64_t)SKM_USEC_PER_SEC);
+	skm_timer_arm(agent->reconcile, (uint64_t)wait_sec * 1000, 0);
 }
 
 static void reload(struct agent *agent)
@@ -229,6 +232,7 @@ static void reconcile(struct agent *agent)
 	skm_gatekeeper_check_gate(agent->gatekeeper);
 	(void)scan(agent); /* said so already; the next interval tries again */
 	agent->clock.now(agent->clock.user, &agent->reconciled);
+	arm_reconcile(agent); /* after a clock was set, too: it says when mode "audit" ends */
 }
 
 static int on_overflow(void *user)

@@ -108,3 +108,13 @@ int skm_settings_early(const char *devices_path, struct skm_settings **ret_setti
 	}
 	return compile(config, ret_settings);
 }
+
+uint32_t skm_settings_reconcile_sec(const struct skm_settings *settings, int64_t now_sec)
+{
+	const struct skm_config *config = settings->config;
+	int64_t left_sec = config->usb.audit_until_sec - now_sec;
+	if (config->usb.mode != SKM_MODE_AUDIT || settings->audit_is_over ||
+		left_sec >= (int64_t)config->usb.reconcile_sec)
+		return config->usb.reconcile_sec;
+	return left_sec > 0 ? (uint32_t)left_sec : 1;
+}

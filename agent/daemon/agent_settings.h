@@ -24,6 +24,9 @@ SKM_NODISCARD int skm_settings_load_or_default(
 /* For the initramfs: no file but a list of devices that carry the system, lines "VID:PID HASH PORT SERIAL" as
  * `sekimorid --system-devices` prints them; a missing list is an empty one. 0 or -ENOMEM. */
 SKM_NODISCARD int skm_settings_early(const char *devices_path, struct skm_settings **ret_settings);
+/* How long to wait for the next reconcile: its interval, or the end of mode "audit" when that is sooner.
+ * Never 0. Pure. */
+uint32_t skm_settings_reconcile_sec(const struct skm_settings *settings, int64_t now_sec);
 struct skm_settings *skm_settings_free(struct skm_settings *settings);
 
 #endif
