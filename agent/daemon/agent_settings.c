@@ -77,16 +77,17 @@ static int add_system_device(struct skm_rule_set *rules, const char *line, unsig
 	char ids[16] = "";
 	char hash[80] = "";
 	char port[SKM_USB_PORT_BYTES] = "";
-	char serial[SKM_USB_STRING_BYTES] = "";
 	char id[32];
-	struct skm_rule rule = {
-		.action = SKM_RULE_ALLOW, .reason = "carries the system", .id = id, .serial = serial};
+	struct skm_rule rule = {.action = SKM_RULE_ALLOW, .reason = "carries the system", .id = id};
 	(void)snprintf(id, sizeof(id), "system-device-%u", number);
-	int fields = sscanf(line, "%15s %79s %63s %379[^\n]", ids, hash, port, serial);
-	if (fields < 3 || skm_vid_pid_parse(ids, &rule.vendor_id, &rule.product_id) < 0 ||
+	int end = 0;
+	/* one blank, and the rest as it is: a serial number may begin with blanks of its own */
+	if (sscanf(line, "%15s %79s %63s%n", ids, hash, port, &end) != 3 || (line[end] && line[end] != ' ') ||
+		skm_vid_pid_parse(ids, &rule.vendor_id, &rule.product_id) < 0 ||
 		skm_descriptor_hash_parse(hash, rule.descriptor_hash) < 0)
 		return -EINVAL;
-	rule.criteria = SKM_RULE_VID_PID | (fields == 4 && serial[0] ? SKM_RULE_SERIAL : SKM_RULE_HASH);
+	rule.serial = line + end + (line[end] == ' ');
+	rule.criteria = SKM_RULE_VID_PID | (rule.serial[0] ? SKM_RULE_SERIAL : SKM_RULE_HASH);
 	return skm_rule_set_add(rules, &rule);
 }
 
