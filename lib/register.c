@@ -101,14 +101,14 @@ static int read_vid_pid(struct row *row, const char *text)
 	return skm_vid_pid_parse(text, &row->rule.vendor_id, &row->rule.product_id);
 }
 
-/* "4.53E+12": digits, a point, digits, an exponent with its sign. */
+/* "4.53E+12", "1E+12": digits, perhaps a point and digits, an exponent with its sign. */
 static bool is_spreadsheet_number(const char *text)
 {
 	static const char digits[] = "0123456789";
 	size_t whole = strspn(text, digits);
-	if (whole == 0 || text[whole] != '.')
+	if (whole == 0)
 		return false;
-	text += whole + 1;
+	text += whole + (text[whole] == '.');
 	text += strspn(text, digits);
 	if (strncmp(text, "E+", 2) != 0 || text[2] == '\0')
 		return false;

@@ -128,6 +128,7 @@ static const struct {
 	{"bad vid_pid", HEADER "a,x,781:5581,S1\n", 2, "vid_pid", "781:5581"},
 	{"spaces around", HEADER "a,x, 0781:5581,S1\n", 2, "vid_pid", " 0781:5581"},
 	{"a spreadsheet's number", HEADER "a,x,0781:5581,4.53E+12\n", 2, "serial", "4.53E+12"},
+	{"a spreadsheet's round number", HEADER "a,x,0781:5581,1E+12\n", 2, "serial", "1E+12"},
 	{"bad hash", "id,reason,hash\na,x,00\n", 2, "hash", "00"},
 	{"bad port", "id,reason,port\na,x,usb1\n", 2, "port", "usb1"},
 	{"bad connect type", "id,reason,connect_type\na,x,internal\n", 2, "connect_type", "internal"},
@@ -185,8 +186,9 @@ Test(register, nul_byte, .fini = finish)
 Test(register, serials_that_only_resemble_numbers, .fini = finish)
 {
 	assert_parses(
-		"id,reason,serial\na,x,453E12\nb,x,4.53E12\nc,x,4.53E+\nd,x,.53E+12\ne,x,4.53E+12A\nf,x,0012\n",
-		6);
+		"id,reason,serial\na,x,453E12\nb,x,4.53E12\nc,x,4.53E+\nd,x,.53E+12\ne,x,4.53E+12A\nf,x,0012\n"
+		"g,x,1E+\nh,x,E+12\n",
+		8);
 }
 
 Test(register, lengths, .fini = finish)
