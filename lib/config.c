@@ -4,6 +4,7 @@
  * changed afterwards, so whoever holds one needs no lock and a reload that fails has changed nothing. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config_internal.h"
@@ -73,8 +74,9 @@ static int check_mode(const char *file, const struct skm_config_tree *tree, int6
 		return refuse_audit_until(file, NULL, mode ? skm_config_node_line(mode) : 0, required, error);
 	}
 	/* The end is the midnight after the last day, and up to 25 hours lie between two midnights. */
-	int64_t limit_sec = now_sec + (AUDIT_DAYS_MAX + 1) * SECONDS_PER_DAY + 3600;
-	if (config->usb.audit_until_sec > limit_sec)
+	config->usb.audit_from_sec =
+		config->usb.audit_until_sec - (AUDIT_DAYS_MAX + 1) * SECONDS_PER_DAY - 3600;
+	if (now_sec < config->usb.audit_from_sec)
 		return refuse_audit_until(file, node, skm_config_node_line(node), required, error);
 	if (config->usb.audit_until_sec <= now_sec)
 		config->usb.mode = SKM_MODE_ENFORCE;
@@ -205,6 +207,14 @@ static int load_register(const char *path, const struct skm_config_tree *tree, c
 	return r;
 }
 
+/* A clock that stands before the file's last change is wrong (a dead battery), and a wrong clock must not
+ * make a good file a bad one: its dates would seem years away. */
+static int64_t not_before_change(const char *path, int64_t now_sec)
+{
+	struct stat status;
+	return lstat(path, &status) == 0 && status.st_mtime > now_sec ? status.st_mtime : now_sec;
+}
+
 static int load(const char *path, bool with_register, int64_t now_sec, struct skm_config **ret_config,
 	struct skm_config_error *error)
 {
@@ -215,7 +225,7 @@ static int load(const char *path, bool with_register, int64_t now_sec, struct sk
 	struct skm_config_place place = {path, 0, ""};
 	int r = read_file(&place, SKM_CONFIG_BYTES_MAX, &text, &len, error);
 	if (r == 0)
-		r = parse(path, text, len, now_sec, &tree, &config, error);
+		r = parse(path, text, len, not_before_change(path, now_sec), &tree, &config, error);
 	if (r == 0 && with_register && config->usb.register_path[0])
 		r = load_register(path, tree, text, len, config, error);
 	if (r != 0)

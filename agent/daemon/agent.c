@@ -138,14 +138,11 @@ static void on_log_resumed(void *user)
  * back does not bring it back within one run. */
 static void apply_rules(struct agent *agent)
 {
-	const struct skm_config *config = agent->settings->config;
 	struct skm_timestamp now;
 	agent->clock.now(agent->clock.user, &now);
 	bool was_audit_mode = agent->is_audit_mode;
-	agent->is_audit_mode = config->usb.mode == SKM_MODE_AUDIT && !agent->settings->audit_is_over &&
-			       now.realtime_usec / (int64_t)SKM_USEC_PER_SEC < config->usb.audit_until_sec;
-	if (config->usb.mode == SKM_MODE_AUDIT && !agent->is_audit_mode)
-		agent->settings->audit_is_over = true;
+	agent->is_audit_mode =
+		skm_settings_is_audit_mode(agent->settings, now.realtime_usec / (int64_t)SKM_USEC_PER_SEC);
 	const struct skm_gatekeeper_rules rules = {
 		.policy = agent->settings->policy,
 		.is_audit_mode = agent->is_audit_mode,
@@ -154,7 +151,7 @@ static void apply_rules(struct agent *agent)
 	if (agent->is_audit_mode)
 		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_OBSERVED, "mode audit",
 			"devices are recorded and let pass until UNIX time %" PRId64,
-			config->usb.audit_until_sec);
+			agent->settings->config->usb.audit_until_sec);
 	else if (was_audit_mode)
 		record_fact(agent, SKM_EVENT_AUDIT_MODE, SKM_OUTCOME_LOGGED, "mode enforce",
 			"mode audit is over");
@@ -227,8 +224,8 @@ static int scan(struct agent *agent)
 
 static void reconcile(struct agent *agent)
 {
-	if (agent->is_audit_mode)
-		apply_rules(agent);
+	if (agent->settings->config->usb.mode == SKM_MODE_AUDIT && !agent->settings->audit_is_over)
+		apply_rules(agent); /* also when it waits for a clock that can tell its end */
 	skm_gatekeeper_check_gate(agent->gatekeeper);
 	(void)scan(agent); /* said so already; the next interval tries again */
 	agent->clock.now(agent->clock.user, &agent->reconciled);
@@ -301,6 +298,9 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 		record_fact(agent, SKM_EVENT_CLOCK_JUMP, SKM_OUTCOME_LOGGED, "wall clock",
 			"moved by %+" PRId64 " s against the time since boot",
 			moved_usec / (int64_t)SKM_USEC_PER_SEC);
+	/* The clock may be what was wrong with the file: its dates seemed too far ahead. */
+	if (moved_usec && agent->settings->error[0] && !agent->options->initramfs_devices)
+		reload(agent);
 	reconcile(agent); /* also after a sleep too short to be told from nothing; a clock is seldom set */
 	return r;
 }

@@ -71,6 +71,15 @@ int skm_settings_load_or_default(
 	return r;
 }
 
+bool skm_settings_is_audit_mode(struct skm_settings *settings, int64_t now_sec)
+{
+	const struct skm_config *config = settings->config;
+	if (config->usb.mode != SKM_MODE_AUDIT || settings->audit_is_over)
+		return false;
+	settings->audit_is_over = now_sec >= config->usb.audit_until_sec;
+	return !settings->audit_is_over && now_sec >= config->usb.audit_from_sec;
+}
+
 /* By serial where there is one: the descriptors of one disk differ between a USB 2 and a USB 3 port. */
 static int add_system_device(struct skm_rule_set *rules, const char *line, unsigned number)
 {

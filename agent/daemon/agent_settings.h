@@ -27,6 +27,8 @@ SKM_NODISCARD int skm_settings_early(const char *devices_path, struct skm_settin
 /* How long to wait for the next reconcile: its interval, or the end of mode "audit" when that is sooner.
  * Never 0. Pure. */
 uint32_t skm_settings_reconcile_sec(const struct skm_settings *settings, int64_t now_sec);
+/* Does mode "audit" let pass now? From its end on never again with these settings. */
+bool skm_settings_is_audit_mode(struct skm_settings *settings, int64_t now_sec);
 struct skm_settings *skm_settings_free(struct skm_settings *settings);
 
 #endif

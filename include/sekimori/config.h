@@ -40,6 +40,9 @@ struct skm_config {
 		 * none. The mode ends then, without a reload: whoever keeps a configuration compares with the
 		 * clock. */
 		int64_t audit_until_sec;
+		/* Mode "audit" does not run before this, 366 days and its last day before the end: a clock
+		 * that stands there is wrong, and cannot tell the end. */
+		int64_t audit_from_sec;
 		char register_path[4096];      /* "" = none */
 		struct skm_rule_set rules;     /* of the file, then of the register */
 		uint32_t reconcile_sec;	       /* 10 to 86400, default 300 */
@@ -112,7 +115,8 @@ struct skm_config_error {
 
 #define SKM_CONFIG_INVALID 1
 
-/* Reads, parses, validates. `now_sec` is the wall clock (for audit_until).
+/* Reads, parses, validates. `now_sec` is the wall clock, which says whether a date is too far ahead; where it
+ * stands before the file's last change, that time is taken instead.
  * 0: *ret_config is a new object, free with skm_config_free. SKM_CONFIG_INVALID: *error says what is wrong
  * (this includes a file that is missing, unreadable, too large or not safe). Negative errno: out of memory
  * and the like. */

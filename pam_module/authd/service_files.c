@@ -10,8 +10,7 @@
 #include "sekimori/log.h"
 #include "service_internal.h"
 
-/* 0 with a configuration, or why not in `error`. A clock that stands before the file's last change is wrong,
- * and a wrong clock must not make a good file a bad one (grace_until would seem years away). */
+/* 0 with a configuration, or why not in `error`. */
 static int load_config(
 	const struct skm_service *service, struct skm_config **ret_config, char *error, size_t size)
 {
@@ -19,10 +18,7 @@ static int load_config(
 	struct skm_config_error why = {0};
 	struct skm_timestamp now;
 	service->options->clock.now(service->options->clock.user, &now);
-	int64_t now_sec = now.realtime_usec / (int64_t)SKM_USEC_PER_SEC;
-	if (now_sec < service->config_file.modified.tv_sec)
-		now_sec = service->config_file.modified.tv_sec;
-	int r = skm_config_load_file(path, now_sec, ret_config, &why);
+	int r = skm_config_load_file(path, now.realtime_usec / (int64_t)SKM_USEC_PER_SEC, ret_config, &why);
 	if (r == SKM_CONFIG_INVALID)
 		(void)skm_config_error_format(&why, SKM_LANGUAGE_EN, error, size);
 	else if (r < 0)

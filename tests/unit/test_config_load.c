@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sekimori/config.h"
@@ -184,4 +185,20 @@ Test(load, without_the_register_a_broken_one_does_not_matter)
 	write_text(conf_path, "usb: { mod = \"enforce\"; };");
 	cr_expect_eq(skm_config_load_file(conf_path, NOW, &none, &error), SKM_CONFIG_INVALID);
 	cr_expect_str_eq(error.key, "usb.mod");
+}
+
+/* A clock that stands before the file's last change is wrong, and the file is not. */
+Test(load, a_clock_at_the_epoch_does_not_make_a_good_file_a_bad_one)
+{
+	SKM_CLEANUP(skm_config_freep) struct skm_config *config = NULL;
+	struct skm_config_error error = {0};
+	char text[128];
+	char date[16];
+	struct tm tm;
+	time_t soon = time(NULL) + 7 * 86400;
+	(void)strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&soon, &tm));
+	(void)snprintf(text, sizeof(text), "mfa: { grace_until = \"%s\"; };", date);
+	write_text(conf_path, text);
+	cr_assert_eq(skm_config_load_file(conf_path, 0, &config, &error), 0, "found %s", error.found);
+	cr_expect(config->mfa.grace_until_sec > soon - 86400);
 }
