@@ -247,16 +247,32 @@ static int take_word(char *word, struct skm_device *device)
 	return -EINVAL;
 }
 
+/* A second word of one kind would silently win, and interfaces of several words have no end. */
+static bool is_new(const char *word, unsigned *seen)
+{
+	static const char *const keys[] = {
+		"vid_pid=", "serial=", "port=", "connect_type=", "hash=", "interfaces="};
+	for (unsigned i = 0; i < SKM_ARRAY_SIZE(keys); i++)
+		if (strncmp(word, keys[i], strlen(keys[i])) == 0) {
+			bool is_first = !(*seen & 1u << i);
+			*seen |= 1u << i;
+			return is_first;
+		}
+	return true;
+}
+
 static int take_words(char *words, struct skm_device *device, char *error, size_t error_bytes)
 {
 	char *rest = NULL;
+	unsigned seen = 0;
 	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
 		char original[128];
 		(void)snprintf(original, sizeof(original), "%s", word);
-		if (take_word(word, device) < 0)
+		if (!is_new(word, &seen) || take_word(word, device) < 0)
 			return fail(error, error_bytes,
 				"found: %s; allowed: vid_pid=VVVV:PPPP serial=TEXT port=1-2 "
-				"connect_type=hotplug|hardwired|unknown hash=64HEX interfaces=CC:SS:PP,…",
+				"connect_type=hotplug|hardwired|unknown hash=64HEX interfaces=CC:SS:PP,…, "
+				"each word once",
 				original);
 	}
 	return 0;

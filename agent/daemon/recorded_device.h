@@ -12,8 +12,8 @@
 SKM_NODISCARD int skm_recorded_device_read(
 	const char *path, struct skm_device *ret_device, char *error, size_t error_bytes);
 /* "vid_pid=0781:5581 serial=X port=1-2 connect_type=hotplug hash=… interfaces=03:01:01,08:06:50": words
- * separated by spaces; a serial cannot hold a space here. All interfaces are of configuration 1. 0 or -EINVAL
- * with a sentence in `error`. */
+ * separated by spaces, each once; a serial cannot hold a space here. All interfaces are of configuration 1. 0
+ * or -EINVAL with a sentence in `error`. */
 SKM_NODISCARD int skm_recorded_device_describe(
 	const char *words, struct skm_device *ret_device, char *error, size_t error_bytes);
 

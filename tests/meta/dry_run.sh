@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The built daemon's modes that touch nothing, as a person meets them. Usage: dry_run.sh SOURCE BINARY
+set -u
+agent="$2/agent/sekimorid"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export LC_ALL=C
+unset SEKIMORI_LANG LANG LC_MESSAGES
+failures=0
+
+fail()
+{
+    echo "FAIL: $1"
+    failures=$((failures + 1))
+}
+
+# expect EXIT NAME ARGUMENTS…: stdout and stderr are left in $folder/out and $folder/err.
+expect()
+{
+    wanted=$1
+    name=$2
+    shift 2
+    "$agent" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    code=$?
+    [ "$code" = "$wanted" ] || fail "$name: exit $code, not $wanted: $(head -c 500 "$folder/err")"
+}
+
+says()
+{
+    grep -qF -- "$2" "$folder/err" || fail "$1: \"$2\" is not on stderr: $(head -c 500 "$folder/err")"
+}
+
+echo "usb: {};" >"$folder/good"
+chmod 644 "$folder/good"
+
+# A device in words
+describe()
+{
+    wanted=$1
+    name=$2
+    shift 2
+    expect "$wanted" "$name" --test-policy --config "$folder/good" --describe "$*"
+}
+many=$(yes 08:06:50 | head -n 32 | paste -sd,)
+describe 1 "many interfaces" vid_pid=0781:5581 "interfaces=$many"
+describe 2 "too many interfaces" vid_pid=0781:5581 "interfaces=$many,08:06:50"
+describe 2 "interfaces without end" vid_pid=0781:5581 $(yes "interfaces=$many" | head -n 12)
+says "interfaces without end" "each word once"
+describe 2 "two serials" vid_pid=0781:5581 serial=A serial=B
+says "two serials" "found: serial=B; allowed: vid_pid=VVVV:PPPP"
+describe 2 "a word that is none" vid_pid=0781:5581 seriel=A
+says "a word that is none" "found: seriel=A"
+
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+echo "the dry runs behave"
