@@ -224,3 +224,12 @@ void skm_text_cell(FILE *file, const char *text, size_t columns)
 	for (; used < columns; used++)
 		(void)fputc(' ', file);
 }
+
+int skm_text_finish(const char *program, enum skm_language language, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	(void)fprintf(stderr, "%s: %s\n", program,
+		skm_text(language, "出力を書き込めません。", "cannot write the output"));
+	return 3;
+}

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "mfa.h"
+#include "sekimori/text.h"
 
 static const char help_ja[] =
 	"使い方: sekimori [--lang ja|en] 動詞 [オプション]\n"
@@ -136,11 +137,5 @@ int main(int argc, char **argv)
 		.japanese_help = help_ja,
 		.english_help = help_en};
 	int exit_code = run(&cli, argc, argv);
-	/* A list that is cut off by a full disk must not look complete. */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)fprintf(stderr, "sekimori: %s\n",
-			skm_text(cli.language, "出力を書き込めません。", "cannot write the output"));
-		return SKM_EXIT_UNKNOWN;
-	}
-	return exit_code;
+	return skm_text_finish("sekimori", cli.language, exit_code);
 }

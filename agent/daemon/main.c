@@ -8,9 +8,9 @@
 
 #include "agent.h"
 #include "dry_run.h"
-#include "sekimori/log.h"
 #include "sekimori/gate.h"
-#include "sekimori/language.h"
+#include "sekimori/log.h"
+#include "sekimori/text.h"
 
 enum mode {
 	MODE_RUN,
@@ -142,30 +142,35 @@ static int run_agent(const struct arguments *arguments)
 	return r < 0 ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+static int run(struct arguments *arguments)
 {
-	struct arguments arguments = {
-		.dry_run = {.language = skm_language_from_environment(), .config_path = SKM_CONFIG_PATH}};
-	int status = parse(argc, argv, &arguments);
-	if (status >= 0)
-		return status;
 	(void)umask(0027);
 	if (sodium_init() < 0)
 		return 1;
-	switch (arguments.mode) {
+	switch (arguments->mode) {
 	case MODE_CLOSE_GATE:
 		return close_gate();
 	case MODE_SYSTEM_DEVICES:
 		return skm_dry_run_system_devices();
 	case MODE_TEST_POLICY:
-		return skm_dry_run_test_policy(&arguments.dry_run, arguments.path, arguments.words);
+		return skm_dry_run_test_policy(&arguments->dry_run, arguments->path, arguments->words);
 	case MODE_CHECK_CONFIG:
-		if (arguments.path)
-			arguments.dry_run.config_path = arguments.path;
-		return skm_dry_run_check_config(&arguments.dry_run);
+		if (arguments->path)
+			arguments->dry_run.config_path = arguments->path;
+		return skm_dry_run_check_config(&arguments->dry_run);
 	case MODE_RUN:
 	case MODE_INITRAMFS:
 	default:
-		return run_agent(&arguments);
+		return run_agent(arguments);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.dry_run = {.language = skm_language_from_environment(), .config_path = SKM_CONFIG_PATH}};
+	int status = parse(argc, argv, &arguments);
+	if (status < 0)
+		status = run(&arguments);
+	return skm_text_finish("sekimorid", arguments.dry_run.language, status);
 }

@@ -13,6 +13,7 @@
 #include "mail.h"
 #include "night.h"
 #include "sekimori/parse.h"
+#include "sekimori/text.h"
 #include "sekimori/verify_command.h"
 
 #define NAME "sekimori-witness"
@@ -358,11 +359,5 @@ int main(int argc, char **argv)
 		exit_code = wrong(arguments, SAY("余分な引数です", "an argument too many"), argv[optind + 2]);
 	if (exit_code < 0)
 		exit_code = run_verb(arguments, argv[optind], optind + 1 < argc ? argv[optind + 1] : NULL);
-	/* An answer that is cut off by a full disk must not look like one. */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)fprintf(
-			stderr, NAME ": %s\n", SAY("出力を書き込めません。", "cannot write the output"));
-		return SKM_VERIFY_EXIT_UNKNOWN;
-	}
-	return exit_code;
+	return skm_text_finish(NAME, arguments->language, exit_code);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Text for a terminal: harmless and of known width. Pure but for skm_text_print and skm_text_cell. */
+/* Text for a terminal: harmless, of known width and whole. Pure but for what prints. */
 #ifndef SEKIMORI_TEXT_H
 #define SEKIMORI_TEXT_H
 
 #include <stddef.h>
 #include <stdio.h>
+
+#include "sekimori/language.h"
 
 /* Copies text, cut to at most `columns_max` columns ("…" marks the cut) and to what fits in buf (always
  * terminated). Whatever a terminal would obey instead of showing becomes U+FFFD: controls of C0 and C1, DEL,
@@ -20,5 +22,9 @@ void skm_text_print(FILE *file, const char *text);
 /* Prints text cleaned, cut and padded to exactly `columns` (at most SKM_TEXT_CELL_MAX). */
 #define SKM_TEXT_CELL_MAX 200
 void skm_text_cell(FILE *file, const char *text, size_t columns);
+
+/* The end of a program that prints: its exit status, or 3 ("could not tell"), said on stderr, when stdout did
+ * not take all. An answer that is cut off by a full disk must not look complete. */
+int skm_text_finish(const char *program, enum skm_language language, int status);
 
 #endif

@@ -11,6 +11,7 @@
 #include "key_commands.h"
 #include "sekimori/log.h"
 #include "sekimori/packet_server.h"
+#include "sekimori/text.h"
 #include "service.h"
 
 enum mode { MODE_RUN, MODE_CREATE_KEY, MODE_REKEY, MODE_ESCROW_KEYPAIR, MODE_RESTORE_ESCROW };
@@ -165,27 +166,19 @@ static int serve(const struct arguments *arguments)
 	return r < 0 ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+static int run(const struct arguments *arguments)
 {
-	struct arguments arguments = {.language = skm_language_from_environment()};
-	skm_service_options_default(&arguments.service);
-	arguments.service.answer = skm_authenticator_answer;
-	arguments.service.settle = skm_authenticator_settle;
-	arguments.service.credentials_folder = secure_getenv("CREDENTIALS_DIRECTORY");
-	int status = parse(argc, argv, &arguments);
-	if (status >= 0)
-		return status;
 	(void)umask(0077);
 	keep_memory_private();
 	if (skm_seal_start() < 0) {
 		skm_log(SKM_SEVERITY_ALERT, "cannot start libsodium");
 		return 1;
 	}
-	const struct skm_key_command command = {.paths = &arguments.service,
-		.language = arguments.language,
-		.file = arguments.file,
-		.escrow_folder = arguments.escrow_folder};
-	switch (arguments.mode) {
+	const struct skm_key_command command = {.paths = &arguments->service,
+		.language = arguments->language,
+		.file = arguments->file,
+		.escrow_folder = arguments->escrow_folder};
+	switch (arguments->mode) {
 	case MODE_CREATE_KEY:
 		return skm_key_command_create(&command);
 	case MODE_REKEY:
@@ -196,6 +189,19 @@ int main(int argc, char **argv)
 		return skm_key_command_restore_escrow(&command);
 	case MODE_RUN:
 	default:
-		return serve(&arguments);
+		return serve(arguments);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {.language = skm_language_from_environment()};
+	skm_service_options_default(&arguments.service);
+	arguments.service.answer = skm_authenticator_answer;
+	arguments.service.settle = skm_authenticator_settle;
+	arguments.service.credentials_folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	int status = parse(argc, argv, &arguments);
+	if (status < 0)
+		status = run(&arguments);
+	return skm_text_finish("sekimori-authd", arguments.language, status);
 }

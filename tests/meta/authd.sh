@@ -76,6 +76,9 @@ expect 3 "create nowhere" --key "$folder/no/such/folder/key" --create-key
 expect 0 "rekey" "$@" --rekey
 cmp -s "$key" "$folder/first" && fail "rekey left the old key"
 [ -e "$key.old" ] && fail "rekey left the old key beside it"
+"$command" --escrow-keypair "$folder/lost" >/dev/full 2>"$folder/err"
+[ $? = 3 ] || fail "a public key that could not be printed looks like success"
+says "a full disk" "sekimori-authd: cannot write the output"
 expect 0 "escrow" --escrow-keypair "$folder/escrow"
 grep -qE '^escrow_key = "[0-9a-f]{64}";$' "$folder/out" || fail "this is no line for the configuration: $(cat "$folder/out")"
 [ "$(stat -c %a "$folder/escrow")" = 600 ] || fail "the escrow's key has mode $(stat -c %a "$folder/escrow")"

@@ -52,5 +52,22 @@ says "two serials" "found: serial=B; allowed: vid_pid=VVVV:PPPP"
 describe 2 "a word that is none" vid_pid=0781:5581 seriel=A
 says "a word that is none" "found: seriel=A"
 
+# A disk that is full
+full()
+{
+    name=$1
+    shift
+    "$agent" "$@" >/dev/full 2>"$folder/err"
+    code=$?
+    [ "$code" = 3 ] || fail "$name: exit $code on a full disk"
+    says "$name" "sekimorid: cannot write the output"
+}
+full "a check" --check-config "$folder/good"
+full "a check for machines" --check-config "$folder/good" --json
+full "a judgement" --test-policy --config "$folder/good" --describe vid_pid=0781:5581
+full "the version" --version
+"$agent" --lang ja --check-config "$folder/good" >/dev/full 2>"$folder/err"
+says "Japanese" "sekimorid: 出力を書き込めません。"
+
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
 echo "the dry runs behave"
