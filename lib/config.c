@@ -186,10 +186,13 @@ static int read_file(const struct skm_config_place *place, size_t max_bytes, cha
 	int r = skm_file_read_trusted(place->file, max_bytes, ret_text, ret_len);
 	if (r > 0)
 		return refuse_fault(place, (enum skm_file_fault)r, max_bytes, error);
-	/* What has to do with this machine's state, not with the file, is not for the person who wrote it. */
-	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		return r;
-	return r < 0 ? refuse_errno(place, -r, error) : 0;
+	if (r == 0)
+		return 0;
+	int refused = refuse_errno(place, -r, error);
+	/* The machine's state, or who asks: nothing that the person who wrote the file did wrong. */
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EACCES || r == -EPERM || r == -EIO
+		       ? r
+		       : refused;
 }
 
 static int load_register(const char *path, const struct skm_config_tree *tree, const char *text, size_t len,

@@ -254,7 +254,8 @@ static int read_old(struct editing *editing)
 	if (r == 0)
 		r = skm_file_read_trusted(path, SKM_CONFIG_BYTES_MAX, &editing->old_text, &editing->old_len);
 	if (r != 0)
-		return skm_cli_failure(cli, SKM_SAY("読めません:", "cannot read"), path, r < 0 ? r : -EACCES);
+		return skm_cli_failure(cli, SKM_SAY("読めません:", "cannot read"),
+			error.file[0] ? error.file : path, r < 0 ? r : -EACCES);
 	return 0;
 }
 

@@ -51,7 +51,8 @@ int skm_settings_load(const char *path, const struct skm_clock *clock, struct sk
 	if (r == SKM_CONFIG_INVALID)
 		(void)skm_config_error_format(&why, SKM_LANGUAGE_EN, error, error_bytes);
 	else if (r < 0)
-		(void)snprintf(error, error_bytes, "cannot load %s: %s", path, strerrordesc_np(-r));
+		(void)snprintf(error, error_bytes, "cannot load %s: %s", why.file[0] ? why.file : path,
+			strerrordesc_np(-r));
 	return r;
 }
 

@@ -42,11 +42,15 @@ static void print_config_error(const struct skm_dry_run *how, const struct skm_c
 	(void)puts(buf);
 }
 
-static int cannot(const struct skm_dry_run *how, int r)
+static int cannot(const struct skm_dry_run *how, const struct skm_config_error *error, int r)
 {
-	(void)fprintf(stderr, "%s: %s: %s\n", how->config_path,
+	(void)fprintf(stderr, "%s: %s: %s\n", error->file[0] ? error->file : how->config_path,
 		skm_text(how->language, "設定を確認できませんでした", "cannot check the configuration"),
 		strerrordesc_np(-r));
+	if (r == -EACCES || r == -EPERM)
+		(void)fprintf(stderr, "%s\n",
+			skm_text(how->language, "グループ sekimori-auditor に入っている必要があります。",
+				"It takes membership of the group sekimori-auditor."));
 	return 3;
 }
 
@@ -60,7 +64,7 @@ int skm_dry_run_check_config(const struct skm_dry_run *how)
 		return 1;
 	}
 	if (r < 0)
-		return cannot(how, r);
+		return cannot(how, &error, r);
 	if (how->as_json)
 		(void)printf("{\"valid\":true,\"version\":\"%s\",\"mode\":\"%s\",\"rules\":%zu}\n",
 			config->version, skm_mode_to_string(config->usb.mode), config->usb.rules.count);
@@ -151,7 +155,7 @@ int skm_dry_run_test_policy(const struct skm_dry_run *how, const char *path, con
 	if (r == 0)
 		r = skm_policy_compile(&config->usb.rules, &policy);
 	if (r < 0)
-		return cannot(how, r);
+		return cannot(how, &config_error, r);
 	struct skm_decision decision;
 	const struct skm_judge_context context = {.serial_is_duplicate = false};
 	skm_policy_judge(policy, &device, &context, &decision);

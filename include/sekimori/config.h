@@ -118,8 +118,8 @@ struct skm_config_error {
 /* Reads, parses, validates. `now_sec` is the wall clock, which says whether a date is too far ahead; where it
  * stands before the file's last change, that time is taken instead.
  * 0: *ret_config is a new object, free with skm_config_free. SKM_CONFIG_INVALID: *error says what is wrong
- * (this includes a file that is missing, unreadable, too large or not safe). Negative errno: out of memory
- * and the like. */
+ * (this includes a file that is missing, too large or not safe). Negative errno: out of memory, no right to
+ * read and the like; when that was met in reading, error->file is the file, of two. */
 SKM_NODISCARD int skm_config_load(
 	const char *path, int64_t now_sec, struct skm_config **ret_config, struct skm_config_error *error);
 /* The same without the register, which is named, not read: the policy of logins must neither wait for a large

@@ -52,6 +52,20 @@ says "two serials" "found: serial=B; allowed: vid_pid=VVVV:PPPP"
 describe 2 "a word that is none" vid_pid=0781:5581 seriel=A
 says "a word that is none" "found: seriel=A"
 
+# A file of others
+chmod 640 "$folder/good"
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$folder"
+    cp "$agent" "$folder/sekimorid" # the build folder itself may be closed to others
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$folder/sekimorid" --check-config "$folder/good" \
+        >"$folder/out" 2>"$folder/err"
+    code=$?
+    [ "$code" = 3 ] || fail "a file that may not be read: exit $code"
+    says "a file that may not be read" "$folder/good: cannot check the configuration: Permission denied"
+    says "a file that may not be read" "It takes membership of the group sekimori-auditor."
+fi
+expect 1 "no file" --check-config "$folder/none"
+
 # A disk that is full
 full()
 {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent_settings.h"
 #include "tmpdir.h"
@@ -70,6 +73,20 @@ Test(settings, a_date_too_far_ahead_is_refused_at_the_epoch_too)
 	tmpdir_write(folder, config, "sekimori.conf");
 	struct skm_settings *settings = loaded();
 	cr_expect_str_neq(settings->error, "");
+	cr_expect_str_eq(settings->config->version, "builtin");
+	(void)skm_settings_free(settings);
+}
+
+Test(settings, what_cannot_be_read_leaves_the_built_in_policy)
+{
+	tmpdir_write(folder, "terminal: { number = \"7\"; };", "sekimori.conf");
+	cr_assert(chmod(path, 0) == 0);
+	bool is_root = geteuid() == 0; /* nothing is refused to root */
+	cr_assert(!is_root || seteuid(65534) == 0);
+	struct skm_settings *settings = loaded();
+	cr_assert(!is_root || seteuid(0) == 0);
+	cr_expect(strstr(settings->error, path) && strstr(settings->error, "Permission denied"), "%s",
+		settings->error);
 	cr_expect_str_eq(settings->config->version, "builtin");
 	(void)skm_settings_free(settings);
 }

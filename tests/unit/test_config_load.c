@@ -106,6 +106,31 @@ Test(load, files_that_are_not_fit_to_be_obeyed)
 	refused(conf_path, "", "larger", "262144");
 }
 
+/* As somebody else where we are root, whom nothing is refused. */
+static int load_as_another(struct skm_config **ret_config, struct skm_config_error *error)
+{
+	bool is_root = geteuid() == 0;
+	cr_assert(!is_root || seteuid(65534) == 0);
+	int r = load(ret_config, error);
+	cr_assert(!is_root || seteuid(0) == 0);
+	return r;
+}
+
+/* Whether the file is right, who may not read it cannot tell. */
+Test(load, what_may_not_be_read_is_not_called_wrong)
+{
+	struct skm_config *config;
+	struct skm_config_error error;
+	write_conf_with_register("");
+	write_text(csv_path, CSV_HEADER);
+	cr_assert(chmod(csv_path, 0) == 0 && chmod(folder, 0755) == 0);
+	cr_expect_eq(load_as_another(&config, &error), -EACCES);
+	cr_expect_str_eq(error.file, csv_path);
+	cr_assert(chmod(conf_path, 0) == 0);
+	cr_expect_eq(load_as_another(&config, &error), -EACCES);
+	cr_expect_str_eq(error.file, conf_path);
+}
+
 Test(load, a_register_that_is_not_fit_to_be_obeyed)
 {
 	write_conf_with_register("");
