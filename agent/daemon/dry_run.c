@@ -139,11 +139,13 @@ int skm_dry_run_test_policy(const struct skm_dry_run *how, const char *path, con
 	SKM_CLEANUP(skm_config_freep) struct skm_config *config = NULL;
 	struct skm_config_error config_error = {0};
 	struct skm_device device = {0};
-	char error[512] = "out of memory";
-	int r = path ? skm_recorded_device_read(path, &device, error, sizeof(error))
-		     : skm_recorded_device_describe(words, &device, error, sizeof(error));
+	struct skm_device_complaint complaint = {.language = how->language};
+	int r = path ? skm_recorded_device_read(path, &device, &complaint)
+		     : skm_recorded_device_describe(words, &device, &complaint);
 	if (r < 0) {
-		(void)fprintf(stderr, "%s\n", error);
+		(void)fprintf(stderr, "%s\n",
+			complaint.text[0] ? complaint.text
+					  : skm_text(how->language, "メモリが足りません", "out of memory"));
 		return path ? 3 : 2;
 	}
 	r = load(how, &config, &config_error);

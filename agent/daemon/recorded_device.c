@@ -14,12 +14,15 @@
 
 #define RECORDING_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
-SKM_PRINTF(3, 4)
-static int fail(char *error, size_t error_bytes, const char *format, ...)
+/* Both languages of a complaint stand side by side, so that neither is forgotten. */
+#define SAY(japanese, english) skm_text(complaint->language, japanese, english)
+
+SKM_PRINTF(2, 3)
+static int fail(struct skm_device_complaint *complaint, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(error, error_bytes, format, arguments);
+	(void)vsnprintf(complaint->text, sizeof(complaint->text), format, arguments);
 	va_end(arguments);
 	return -EINVAL;
 }
@@ -30,18 +33,22 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int read_folder(const char *path, struct skm_device *device, char *error, size_t error_bytes)
+static int read_folder(const char *path, struct skm_device *device, struct skm_device_complaint *complaint)
 {
 	SKM_CLEANUP(skm_free) char *real = realpath(path, NULL);
 	if (!real)
-		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+		return fail(complaint, SAY("開けません: %s: %s", "cannot open %s: %s"), path,
+			strerrordesc_np(errno));
 	SKM_CLEANUP(skm_fd_close) int folder = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
-		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+		return fail(complaint, SAY("開けません: %s: %s", "cannot open %s: %s"), path,
+			strerrordesc_np(errno));
 	struct skm_device_ops ops = skm_sysfs_ops("/sys");
 	int r = skm_enforcer_describe(&ops, folder, last_part(real), device);
-	return r < 0 ? fail(error, error_bytes, "cannot read %s as a USB device folder: %s", path,
-			       strerrordesc_np(-r))
+	return r < 0 ? fail(complaint,
+			       SAY("USB機器のフォルダーとして読めません: %s: %s",
+				       "cannot read %s as a USB device folder: %s"),
+			       path, strerrordesc_np(-r))
 		     : 0;
 }
 
@@ -151,14 +158,16 @@ static int take_recorded_line(const char *line, size_t len, struct skm_device *d
 
 /* The first device of the recording that has descriptors and is no root hub. */
 static int read_recording(
-	const char *path, const char *text, struct skm_device *device, char *error, size_t error_bytes)
+	const char *path, const char *text, struct skm_device *device, struct skm_device_complaint *complaint)
 {
 	struct skm_device found = {0};
 	bool has_descriptors = false;
 	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n");
 		if (take_recorded_line(line, len, &found, &has_descriptors) < 0)
-			return fail(error, error_bytes, "%s: a line of the recording is damaged", path);
+			return fail(complaint,
+				SAY("%s: 壊れた行があります", "%s: a line of the recording is damaged"),
+				path);
 		line += len + (line[len] == '\n');
 		if (*line && *line != '\n')
 			continue;
@@ -169,18 +178,23 @@ static int read_recording(
 		memset(&found, 0, sizeof(found));
 		has_descriptors = false;
 	}
-	return fail(error, error_bytes, "%s: the recording holds no USB device with descriptors", path);
+	return fail(complaint,
+		SAY("%s: ディスクリプターのあるUSB機器がありません",
+			"%s: the recording holds no USB device with descriptors"),
+		path);
 }
 
-int skm_recorded_device_read(const char *path, struct skm_device *ret_device, char *error, size_t error_bytes)
+int skm_recorded_device_read(
+	const char *path, struct skm_device *ret_device, struct skm_device_complaint *complaint)
 {
 	struct stat status;
 	struct skm_device device = {0};
 	int r = 0;
 	if (stat(path, &status) < 0)
-		return fail(error, error_bytes, "cannot open %s: %s", path, strerrordesc_np(errno));
+		return fail(complaint, SAY("開けません: %s: %s", "cannot open %s: %s"), path,
+			strerrordesc_np(errno));
 	if (S_ISDIR(status.st_mode)) {
-		r = read_folder(path, &device, error, error_bytes);
+		r = read_folder(path, &device, complaint);
 	} else {
 		size_t len = 0;
 		SKM_CLEANUP(skm_free) char *text = malloc(RECORDING_BYTES_MAX);
@@ -188,10 +202,11 @@ int skm_recorded_device_read(const char *path, struct skm_device *ret_device, ch
 			return -ENOMEM;
 		r = skm_file_read_at(AT_FDCWD, path, text, RECORDING_BYTES_MAX, &len);
 		if (r < 0)
-			return fail(error, error_bytes, "cannot read %s: %s", path, strerrordesc_np(-r));
+			return fail(complaint, SAY("読めません: %s: %s", "cannot read %s: %s"), path,
+				strerrordesc_np(-r));
 		/* a device descriptor begins with its length, 18, and its type, 1; a recording with "P:" */
 		if (len >= 2 && memcmp(text, "P:", 2) == 0)
-			r = read_recording(path, text, &device, error, error_bytes);
+			r = read_recording(path, text, &device, complaint);
 		else
 			set_descriptors(&device, (const uint8_t *)text, len);
 	}
@@ -261,7 +276,11 @@ static bool is_new(const char *word, unsigned *seen)
 	return true;
 }
 
-static int take_words(char *words, struct skm_device *device, char *error, size_t error_bytes)
+#define WORDS                                                                                       \
+	"vid_pid=VVVV:PPPP serial=TEXT port=1-2 connect_type=hotplug|hardwired|unknown hash=64HEX " \
+	"interfaces=CC:SS:PP,…"
+
+static int take_words(char *words, struct skm_device *device, struct skm_device_complaint *complaint)
 {
 	char *rest = NULL;
 	unsigned seen = 0;
@@ -269,23 +288,22 @@ static int take_words(char *words, struct skm_device *device, char *error, size_
 		char original[128];
 		(void)snprintf(original, sizeof(original), "%s", word);
 		if (!is_new(word, &seen) || take_word(word, device) < 0)
-			return fail(error, error_bytes,
-				"found: %s; allowed: vid_pid=VVVV:PPPP serial=TEXT port=1-2 "
-				"connect_type=hotplug|hardwired|unknown hash=64HEX interfaces=CC:SS:PP,…, "
-				"each word once",
+			return fail(complaint,
+				SAY("現在の内容: %s、正しい内容: " WORDS "、それぞれ1回だけ",
+					"found: %s; allowed: " WORDS ", each word once"),
 				original);
 	}
 	return 0;
 }
 
 int skm_recorded_device_describe(
-	const char *words, struct skm_device *ret_device, char *error, size_t error_bytes)
+	const char *words, struct skm_device *ret_device, struct skm_device_complaint *complaint)
 {
 	struct skm_device device = {0};
 	char *copy = strdup(words);
 	if (!copy)
 		return -ENOMEM;
-	int r = take_words(copy, &device, error, error_bytes);
+	int r = take_words(copy, &device, complaint);
 	free(copy);
 	if (r < 0)
 		return r;

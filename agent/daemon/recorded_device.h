@@ -6,15 +6,21 @@
 #define SEKIMORI_RECORDED_DEVICE_H
 
 #include "sekimori/device.h"
+#include "sekimori/language.h"
 
-/* Reads what `path` is. 0; -EINVAL with a sentence in `error` for what is none of the three; -errno likewise.
- */
+struct skm_device_complaint {
+	enum skm_language language; /* the caller's: that of the text */
+	char text[512];
+};
+
+/* Reads what `path` is. 0; -EINVAL with a sentence in *complaint for what is none of the three;
+ * -ENOMEM. */
 SKM_NODISCARD int skm_recorded_device_read(
-	const char *path, struct skm_device *ret_device, char *error, size_t error_bytes);
+	const char *path, struct skm_device *ret_device, struct skm_device_complaint *complaint);
 /* "vid_pid=0781:5581 serial=X port=1-2 connect_type=hotplug hash=… interfaces=03:01:01,08:06:50": words
- * separated by spaces, each once; a serial cannot hold a space here. All interfaces are of configuration 1. 0
- * or -EINVAL with a sentence in `error`. */
+ * separated by spaces, each once; a serial cannot hold a space here. All interfaces are of configuration 1.
+ * The same results. */
 SKM_NODISCARD int skm_recorded_device_describe(
-	const char *words, struct skm_device *ret_device, char *error, size_t error_bytes);
+	const char *words, struct skm_device *ret_device, struct skm_device_complaint *complaint);
 
 #endif

@@ -52,6 +52,25 @@ says "two serials" "found: serial=B; allowed: vid_pid=VVVV:PPPP"
 describe 2 "a word that is none" vid_pid=0781:5581 seriel=A
 says "a word that is none" "found: seriel=A"
 
+# In Japanese, whatever is wrong with the device
+japanese()
+{
+    wanted=$1
+    text=$2
+    shift 2
+    expect "$wanted" "$text" --lang ja --test-policy --config "$folder/good" "$@"
+    says "$text" "$text"
+}
+printf 'P: /devices/x\nH:descriptors=1\n' >"$folder/damaged"
+printf 'P: /devices/x\n\n' >"$folder/deviceless"
+head -c 4194304 /dev/zero >"$folder/large"
+japanese 2 "現在の内容: seriel=A、正しい内容: vid_pid=VVVV:PPPP" --describe seriel=A
+japanese 3 "開けません: $folder/none: " "$folder/none"
+japanese 3 "USB機器のフォルダーとして読めません: $folder: " "$folder"
+japanese 3 "読めません: $folder/large: " "$folder/large"
+japanese 3 "$folder/damaged: 壊れた行があります" "$folder/damaged"
+japanese 3 "$folder/deviceless: ディスクリプターのあるUSB機器がありません" "$folder/deviceless"
+
 # A file of others
 chmod 640 "$folder/good"
 if [ "$(id -u)" = 0 ]; then
