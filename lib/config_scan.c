@@ -29,6 +29,7 @@ struct frame {
 	char open;	  /* '{' also for the file itself, '(' or '[' */
 	unsigned line;	  /* where it was opened */
 	unsigned index;	  /* in ( ) and [ ]: which element */
+	bool is_text;	  /* in [ ]: the first one is a string */
 	struct span name; /* in { }: the setting that is being read */
 	size_t name_count;
 	struct span names[NAMES_MAX];
@@ -191,16 +192,26 @@ static int on_expected_name(struct scan *scan, const struct skm_config_token *to
 		(struct skm_config_text){"a setting: name = \"value\";", "設定: 名前 = \"値\";"});
 }
 
+static int on_scalar(struct scan *scan, const struct skm_config_token *token)
+{
+	struct frame *frame = innermost(scan);
+	bool is_text = token->kind == SKM_TOKEN_STRING;
+	if (frame->index == 0)
+		frame->is_text = is_text;
+	/* One of another type than the first is no array to libconfig; only strings are wanted anywhere. */
+	if (frame->open == '[' && frame->index > 0 && !(is_text && frame->is_text))
+		return refuse_at(scan, token,
+			(struct skm_config_text){"all elements as text in double quotation marks",
+				"すべての要素を二重引用符で囲んだ文字列"});
+	scan->state = is_text ? AFTER_STRING : AFTER_VALUE;
+	return 0;
+}
+
 static int on_expected_value(struct scan *scan, const struct skm_config_token *token)
 {
-	if (token->kind == SKM_TOKEN_STRING) {
-		scan->state = AFTER_STRING;
-		return 0;
-	}
-	if (token->kind == SKM_TOKEN_NUMBER || (token->kind == SKM_TOKEN_NAME && is_truth_value(token))) {
-		scan->state = AFTER_VALUE;
-		return 0;
-	}
+	if (token->kind == SKM_TOKEN_STRING || token->kind == SKM_TOKEN_NUMBER ||
+		(token->kind == SKM_TOKEN_NAME && is_truth_value(token)))
+		return on_scalar(scan, token);
 	if (token->kind == SKM_TOKEN_OPEN)
 		return on_open(scan, token);
 	if (token->kind == SKM_TOKEN_CLOSE && scan->state == EXPECT_FIRST)

@@ -35,7 +35,7 @@ int skm_config_tree_parse(const char *file, const char *text, size_t len, struct
 	if (!copy)
 		return -ENOMEM;
 	if (config_read_string(&tree->config, copy) != CONFIG_TRUE) {
-		/* The scan passed it, so this is rare: elements of different types in one array. */
+		/* The scan passed it, so this is what nobody has thought of. */
 		int line = config_error_line(&tree->config);
 		const char *found = config_error_text(&tree->config);
 		struct skm_config_place place = {file, line > 0 ? (unsigned)line : 0, ""};

@@ -79,7 +79,12 @@ Test(refused, wrong_types)
 			"usb.rules[0].class[1]", "{ … }", "08:06"},
 		{"usb: { rules = (\n{ " RULE "\n class = [ ]; } ); };", 3, "usb.rules[0].class", "[ … ]",
 			"08:06"},
-		{"usb: { rules = ( { " RULE " class = [ \"07\", 5 ]; } ); };", 1, "", "mismatch", "syntax"},
+		{"usb: { rules = ( { " RULE "\n class = [ \"07\", 5 ]; } ); };", 2, "usb.rules[0].class[1]",
+			"5", "all elements"},
+		{"usb: { rules = ( { " RULE "\n class = [ 5, \"07\" ]; } ); };", 2, "usb.rules[0].class[1]",
+			"\"07\"", "all elements"},
+		{"usb: { rules = ( { " RULE "\n class = [ true, 5 ]; } ); };", 2, "usb.rules[0].class[1]",
+			"5", "all elements"},
 	};
 	check_all(cases, SKM_ARRAY_SIZE(cases));
 }
