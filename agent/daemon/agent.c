@@ -167,7 +167,8 @@ static void arm_reconcile(struct agent *agent)
 	skm_timer_arm(agent->reconcile, (uint64_t)wait_sec * 1000, 0);
 }
 
-static void reload(struct agent *agent)
+/* `is_asked`: somebody wants it, and is told again of what is still wrong. */
+static void reload(struct agent *agent, bool is_asked)
 {
 	struct skm_settings *settings = NULL;
 	char error[768];
@@ -175,9 +176,11 @@ static void reload(struct agent *agent)
 	int r = skm_settings_load(
 		agent->options->config_path, &agent->clock, &settings, error, sizeof(error));
 	if (r != 0) {
+		bool is_known = strcmp(agent->settings->error, error) == 0;
 		(void)snprintf(agent->settings->error, sizeof(agent->settings->error), "%s", error);
-		record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR, agent->options->config_path,
-			"%s; the policy in force stays", error);
+		if (is_asked || !is_known)
+			record_fact(agent, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
+				agent->options->config_path, "%s; the policy in force stays", error);
 	} else {
 		struct skm_settings *old = agent->settings;
 		agent->settings = settings;
@@ -224,6 +227,10 @@ static int scan(struct agent *agent)
 
 static void reconcile(struct agent *agent)
 {
+	/* What was wrong with the file may not have been in it: a clock for which its dates were too far
+	 * ahead, a register on a file system that was mounted later. */
+	if (agent->settings->error[0] && !agent->options->initramfs_devices)
+		reload(agent, false);
 	if (agent->settings->config->usb.mode == SKM_MODE_AUDIT && !agent->settings->audit_is_over)
 		apply_rules(agent); /* also when it waits for a clock that can tell its end */
 	skm_gatekeeper_check_gate(agent->gatekeeper);
@@ -298,9 +305,6 @@ static int on_clock_change(struct skm_source *source, uint32_t events, void *use
 		record_fact(agent, SKM_EVENT_CLOCK_JUMP, SKM_OUTCOME_LOGGED, "wall clock",
 			"moved by %+" PRId64 " s against the time since boot",
 			moved_usec / (int64_t)SKM_USEC_PER_SEC);
-	/* The clock may be what was wrong with the file: its dates seemed too far ahead. */
-	if (moved_usec && agent->settings->error[0] && !agent->options->initramfs_devices)
-		reload(agent);
 	reconcile(agent); /* also after a sleep too short to be told from nothing; a clock is seldom set */
 	return r;
 }
@@ -318,7 +322,7 @@ static int on_signal(struct skm_source *source, uint32_t events, void *user)
 	else if (info.ssi_signo != SIGHUP)
 		skm_loop_stop(agent->loop);
 	else if (!agent->options->initramfs_devices)
-		reload(agent);
+		reload(agent, true);
 	return 0;
 }
 

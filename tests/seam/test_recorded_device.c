@@ -14,12 +14,12 @@ static int read_text(const char *text, struct skm_device *ret_device)
 {
 	char root[TMPDIR_BYTES];
 	char path[TMPDIR_BYTES + 32];
-	char error[256] = "";
+	struct skm_device_complaint complaint = {.language = SKM_LANGUAGE_EN};
 	tmpdir_make(root);
 	tmpdir_write(root, text, "recording");
 	(void)snprintf(path, sizeof(path), "%s/recording", root);
-	int r = skm_recorded_device_read(path, ret_device, error, sizeof(error));
-	cr_expect_eq(r == 0, error[0] == '\0', "%d, \"%s\"", r, error);
+	int r = skm_recorded_device_read(path, ret_device, &complaint);
+	cr_expect_eq(r == 0, complaint.text[0] == '\0', "%d, \"%s\"", r, complaint.text);
 	tmpdir_remove(root);
 	return r;
 }

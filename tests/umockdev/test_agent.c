@@ -22,6 +22,7 @@
 static char root[TMPDIR_BYTES];
 static char paths[PATHS][TMPDIR_BYTES + 32];
 static unsigned settings_of_clock; /* how often it was set */
+static const char *register_text;  /* appears with the first of them; NULL = nothing does */
 
 /* ---- the clock: 800 days behind until it is set ---- */
 
@@ -64,6 +65,8 @@ int __wrap_skm_clock_watch_renew(int fd)
 {
 	if (++settings_of_clock == 2)
 		(void)raise(SIGTERM); /* blocked: the loop reads it */
+	else if (register_text)
+		tmpdir_write(root, register_text, "register.csv");
 	return ring_soon(fd);
 }
 
@@ -103,18 +106,16 @@ static void write_config(void)
 	cr_assert_eq(utimensat(AT_FDCWD, path_of(0, "sekimori.conf"), times, 0), 0);
 }
 
-Test(agent, a_file_that_a_clock_behind_made_a_bad_one_is_read_again_when_it_is_set)
+static void run_agent(void)
 {
 	g_autoptr(UMockdevTestbed) testbed = umockdev_testbed_new();
 	cr_assert(umockdev_in_mock_environment(), "run with umockdev's preload");
 	cr_assert_eq(skm_chain_start(), 0);
-	tmpdir_make(root);
 	tmpdir_write(root, "0", "sys/module/usbcore/parameters/authorized_default");
 	tmpdir_write(root, "", "sys/bus/usb/devices/.keep");
 	cr_assert(mkdir(path_of(1, "log"), 0700) == 0 && mkdir(path_of(2, "chain"), 0700) == 0);
-	write_config();
 	const struct skm_agent_options options = {
-		.config_path = paths[0],
+		.config_path = path_of(0, "sekimori.conf"),
 		.log_folder = paths[1],
 		.chain_path = path_of(2, "chain/chain"),
 		.sys_root = path_of(3, "sys"),
@@ -127,8 +128,41 @@ Test(agent, a_file_that_a_clock_behind_made_a_bad_one_is_read_again_when_it_is_s
 		.udev_group = "udev",
 	};
 	cr_assert_eq(skm_agent_run(&options), 0);
+}
+
+Test(agent, a_file_that_a_clock_behind_made_a_bad_one_is_read_again_when_it_is_set)
+{
+	tmpdir_make(root);
+	write_config();
+	run_agent();
 	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 1u);
 	cr_expect_eq(
 		count_in_log("POLICY_CHANGED"), 1u, "the file is good and is not read again for nothing");
+	tmpdir_remove(root);
+}
+
+/* As when the file system with the register is mounted after the agent has started. */
+Test(agent, a_register_that_comes_late_is_read_at_the_next_look)
+{
+	char config[TMPDIR_BYTES + 64];
+	tmpdir_make(root);
+	(void)snprintf(config, sizeof(config), "usb: { register = \"%s/register.csv\"; };", root);
+	tmpdir_write(root, config, "sekimori.conf");
+	register_text = "id,reason,vid_pid,serial\r\nR-1,office,0781:5581,S1\r\n";
+	run_agent();
+	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 1u);
+	cr_expect_eq(count_in_log("POLICY_CHANGED"), 1u);
+	tmpdir_remove(root);
+}
+
+Test(agent, a_register_that_never_comes_is_told_once)
+{
+	char config[TMPDIR_BYTES + 64];
+	tmpdir_make(root);
+	(void)snprintf(config, sizeof(config), "usb: { register = \"%s/register.csv\"; };", root);
+	tmpdir_write(root, config, "sekimori.conf");
+	run_agent();
+	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 1u);
+	cr_expect_eq(count_in_log("POLICY_CHANGED"), 0u);
 	tmpdir_remove(root);
 }
