@@ -119,7 +119,7 @@ static bool take_value(
 	if (len < 2 || strncmp(line, prefix, 2) != 0)
 		return false;
 	line += 2 + strspn(line + 2, " ");
-	if ((size_t)(end - line) < name_len || strncmp(line, prefix + 2, name_len) != 0)
+	if ((size_t)(end - line) < name_len || memcmp(line, prefix + 2, name_len) != 0)
 		return false;
 	*ret_value = line + name_len;
 	*ret_len = (size_t)(end - *ret_value);

@@ -11,6 +11,7 @@
 #include "gatekeeper.h"
 #include "tmpdir.h"
 
+#define DEADLINE_MS 90000 /* of a worker that is to come back, also on a machine that is busy */
 #define DEVICES 2
 
 struct fixture {
@@ -117,7 +118,7 @@ static struct fixture *open_fixture(void)
 	const struct skm_recorder recorder = {.record = on_record, .flush = on_flush, .user = fixture};
 	cr_assert_eq(skm_loop_new(&fixture->loop), 0);
 	cr_assert_eq(skm_gatekeeper_new(fixture->root, fixture->root, &recorder, &fixture->gatekeeper), 0);
-	cr_assert_eq(skm_worker_pool_new(fixture->loop, &ops, 20000, on_job, fixture, &fixture->pool), 0);
+	cr_assert_eq(skm_worker_pool_new(fixture->loop, &ops, DEADLINE_MS, on_job, fixture, &fixture->pool), 0);
 	skm_gatekeeper_set_pool(fixture->gatekeeper, fixture->pool);
 	skm_gatekeeper_start_is_over(fixture->gatekeeper);
 	return fixture;
@@ -610,7 +611,7 @@ Test(gatekeeper, a_device_that_hung_once_is_tried_again)
 	say(fixture, SKM_USB_ADD, "1-1");
 	settle(fixture);
 	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_HUNG);
-	skm_worker_pool_set_deadline(fixture->pool, 20000);
+	skm_worker_pool_set_deadline(fixture->pool, DEADLINE_MS);
 	skm_gatekeeper_retry(fixture->gatekeeper);
 	settle(fixture);
 	EXPECT_EVENTS(fixture, SKM_EVENT_DEVICE_HUNG, SKM_EVENT_DEVICE_ALLOWED);
