@@ -198,10 +198,11 @@ static enum class classify(const struct skm_pam_line *line) {
 	(~(UINT32_C(1) << SKM_PAM_SUCCESS | UINT32_C(1) << SKM_PAM_NEW_AUTHTOK_REQD | \
 		UINT32_C(1) << SKM_PAM_IGNORE))
 
-/* What our module returns when it refuses: pam_module/module/outcome.c and libpam for a missing file. */
+/* What our module returns when it refuses: pam_module/module/outcome.c, what a conversation that fails comes
+ * to, and libpam for a missing file. Not PAM_INCOMPLETE, which libpam hands up whatever the line says. */
 #define OUR_REFUSALS                                                           \
 	(UINT32_C(1) << SKM_PAM_AUTH_ERR | UINT32_C(1) << SKM_PAM_SYSTEM_ERR | \
-		UINT32_C(1) << SKM_PAM_MODULE_UNKNOWN)
+		UINT32_C(1) << SKM_PAM_CONV_ERR | UINT32_C(1) << SKM_PAM_MODULE_UNKNOWN)
 
 static uint32_t codes_of(const struct skm_pam_line *line, bool is_installed)
 {

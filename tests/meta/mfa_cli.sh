@@ -194,7 +194,7 @@ if [ "$(id -u)" = 0 ]; then
     expect 0 "recovery codes" mfa recovery "$socket" --user daemon
     [ "$(grep -cE '^[0-9]+-[A-Z-]+$' "$folder/out")" = 10 ] || fail "recovery codes: $(cat "$folder/out")"
     expect 0 "a substitute code" mfa substitute "$socket" --user daemon --reason "left at home"
-    grep -qE '^0-[A-Z-]+$' "$folder/out" || fail "a substitute code: $(cat "$folder/out")"
+    grep -qE '^00-[A-Z-]+$' "$folder/out" || fail "a substitute code: $(cat "$folder/out")"
     expect 0 "unlock" --lang ja mfa unlock "$socket" --user daemon --reason 忘れた
     prints "unlock" "daemon: 停止を解除しました。"
     expect 3 "unlock oneself" mfa unlock "$socket" --user "$me" --reason x

@@ -84,6 +84,11 @@ Test(pam_ways, ours_guards_wherever_it_must_succeed)
 	EXPECT_WAYS(
 		"auth [success=ok system_err=ignore default=die] pam_sekimori.so\nauth required pam_unix.so\n",
 		"pam_unix.so");
+	EXPECT_WAYS(/* an application that does not put the question to the person */
+		"auth [success=ok conv_err=ignore default=die] pam_sekimori.so\nauth required pam_unix.so\n",
+		"pam_unix.so");
+	/* libpam hands this one up whatever the line says */
+	EXPECT_WAYS("auth [success=ok incomplete=ignore default=die] pam_sekimori.so\n" COMMON, "guarded");
 	EXPECT_WAYS("auth [success=ok user_unknown=ignore default=die] pam_sekimori.so\n" COMMON, "guarded");
 	EXPECT_WAYS("account required pam_sekimori.so\n" COMMON, "pam_unix.so");
 	cr_expect(judgement.has_ours == false);
