@@ -89,7 +89,7 @@ static int on_idle(struct skm_source *source, uint32_t events, void *user)
 	skm_service_retire(service);
 	if (skm_service_records_waiting(service) > 0)
 		skm_timer_arm(source, SKM_SERVICE_LOG_RETRY_MS, 0);
-	else if (service->config_is_broken) /* the next process would have nothing but the defaults */
+	else if (service->config_is_broken) /* each process would record it anew */
 		skm_timer_arm(source, service->options->idle_ms, 0);
 	else {
 		/* Who came in this same round stays in the queue, for the next process. */
@@ -227,8 +227,10 @@ static int start(struct skm_service *service, int *listen_fd)
 		return r;
 	if (error[0])
 		skm_service_record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
-			service->options->config_path,
-			"%s; the defaults are in force: a second factor is required of everybody", error);
+			service->options->config_path, "%s; %s", error,
+			service->config_is_broken
+				? "the configuration in force stays"
+				: "the defaults are in force: a second factor is required of everybody");
 	r = skm_service_open_store(service);
 	if (r == 0)
 		r = skm_loop_new(&service->loop);

@@ -6,15 +6,19 @@
  * folder above escapes; two lstat(2) a request cost nothing beside its two fdatasync(2). */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "sekimori/io.h"
 #include "sekimori/log.h"
 #include "service_internal.h"
+#include "store_files.h"
+
+#define KEPT_NAME "sekimori.conf" /* in the folder below /run that also keeps states */
 
 /* 0 with a configuration, or why not in `error`. */
-static int load_config(
-	const struct skm_service *service, struct skm_config **ret_config, char *error, size_t size)
+static int load_config(const struct skm_service *service, const char *path, struct skm_config **ret_config,
+	char *error, size_t size)
 {
-	const char *path = service->options->config_path;
 	struct skm_config_error why = {0};
 	struct skm_timestamp now;
 	service->options->clock.now(service->options->clock.user, &now);
@@ -24,6 +28,38 @@ static int load_config(
 	else if (r < 0)
 		(void)snprintf(error, size, "cannot load %s: %s", path, strerrordesc_np(-r));
 	return r;
+}
+
+/* What was right last stays in force when somebody makes a slip, also in the next process: this one ends when
+ * nobody comes. Not over a boot. That it cannot be kept costs no login. */
+static void keep_config(const struct skm_service *service)
+{
+	const struct skm_store_ops *ops = &skm_store_ops_system;
+	const struct skm_service_options *options = service->options;
+	SKM_CLEANUP(skm_free) char *text = NULL;
+	SKM_CLEANUP(skm_fd_close) int folder = -1;
+	size_t len = 0;
+	int r = skm_file_read_trusted(options->config_path, SKM_CONFIG_BYTES_MAX, &text, &len);
+	if (r == 0 && mkdir(options->fallback_folder, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r == 0)
+		r = skm_store_folder_open(ops, options->fallback_folder, &folder);
+	if (r == 0)
+		r = skm_store_file_replace(ops, folder, KEPT_NAME, text, len, false);
+	if (r != 0)
+		skm_log(SKM_SEVERITY_WARNING, "cannot keep a copy of %s in %s", options->config_path,
+			options->fallback_folder);
+}
+
+static int load_kept(const struct skm_service *service, struct skm_config **ret_config)
+{
+	char error[768];
+	SKM_CLEANUP(skm_free) char *path = NULL;
+	if (asprintf(&path, "%s/" KEPT_NAME, service->options->fallback_folder) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return load_config(service, path, ret_config, error, sizeof(error));
 }
 
 static void hex_to_bytes(const char *hex, uint8_t *ret_bytes, size_t size)
@@ -84,12 +120,14 @@ static int take_config(struct skm_service *service)
 {
 	struct skm_config *config = NULL;
 	char error[768];
-	service->config_is_broken = load_config(service, &config, error, sizeof(error)) != 0;
+	service->config_is_broken =
+		load_config(service, service->options->config_path, &config, error, sizeof(error)) != 0;
 	if (service->config_is_broken) {
 		skm_service_record_fact(service, SKM_EVENT_CONFIG_BROKEN, SKM_OUTCOME_ERROR,
 			service->options->config_path, "%s; the configuration in force stays", error);
 		return 0;
 	}
+	keep_config(service);
 	struct skm_config *old = service->config;
 	service->config = config;
 	service->authenticator.config = config;
@@ -125,7 +163,11 @@ int skm_service_load_files(struct skm_service *service, char *error, size_t size
 	int r = 0;
 	error[0] = '\0';
 	(void)skm_file_has_changed(service->options->config_path, &service->config_file);
-	if (load_config(service, &config, error, size) != 0)
+	if (load_config(service, service->options->config_path, &config, error, size) == 0)
+		keep_config(service);
+	else if (load_kept(service, &config) == 0)
+		service->config_is_broken = true;
+	else
 		r = skm_config_default(&config);
 	if (r < 0)
 		return r;

@@ -22,7 +22,7 @@ struct skm_service {
 	struct skm_file_identity config_file, key_file;
 	struct skm_clock_marks clock_marks;
 	bool is_ending, log_was_failing;
-	bool config_is_broken; /* the file as it is now; not the one in force */
+	bool config_is_broken; /* the file as it is now; what was right before is in force */
 
 	struct skm_loop *loop;
 	struct skm_stream *stream;
@@ -62,8 +62,8 @@ SKM_NODISCARD int skm_service_open_clock(struct skm_service *service);
 
 /* ---- service_files.c ---- */
 
-/* At the start: the configuration, or the built-in one with why in `error` ("" = none); the key. 0 or -errno.
- */
+/* At the start: the configuration, or with why in `error` ("" = none) the one that was right last since boot,
+ * or the built-in one; the key. 0 or -errno. */
 SKM_NODISCARD int skm_service_load_files(struct skm_service *service, char *error, size_t size);
 SKM_NODISCARD int skm_service_open_store(struct skm_service *service);
 /* Before each request: takes what has changed. 0 or -errno: nothing can be answered. */

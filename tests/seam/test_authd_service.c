@@ -492,7 +492,6 @@ Test(service, a_broken_configuration_leaves_the_old_one_in_force_and_is_recorded
 	cr_expect_eq(count_in_log("zwei"), 1u);
 }
 
-/* The next process would have nothing but the defaults. */
 Test(service, with_a_broken_configuration_it_stays_for_the_sake_of_the_old_one)
 {
 	tmpdir_write(f.folder, "mfa: { require = \"enrolled\"; };", "sekimori.conf");
@@ -508,6 +507,32 @@ Test(service, with_a_broken_configuration_it_stays_for_the_sake_of_the_old_one)
 	tmpdir_write(f.folder, "mfa: { require = \"all\"; };", "sekimori.conf");
 	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
 	expect_end(10000);
+}
+
+/* It was edited after the service had ended; and what the first boot finds broken, no earlier one explains.
+ */
+Test(service, the_next_process_has_the_configuration_that_was_right_last)
+{
+	tmpdir_write(f.folder, "mfa: { require = \"enrolled\"; };", "sekimori.conf");
+	start(0);
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	tmpdir_write(f.folder, "mfa: { require = \"enrolled\"; free_tries = \"2\"; };", "sekimori.conf");
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	stop();
+	tmpdir_write(f.folder, "mfa: { requires = \"enrolled\"; };", "sekimori.conf");
+	for (unsigned i = 0; i < 2; i++) {
+		start(0);
+		cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+		cr_expect_eq(f.shared->require, SKM_MFA_REQUIRE_ENROLLED);
+		cr_expect_eq(f.shared->free_tries, 2u);
+		stop();
+	}
+	cr_expect_eq(count_in_log("CONFIG_BROKEN"), 2u, "by each process");
+	tmpdir_remove(f.fallback); /* a boot */
+	start(0);
+	cr_expect_eq(ask(SKM_AUTH_PREPARE), SKM_AUTH_OK);
+	cr_expect_eq(f.shared->require, SKM_MFA_REQUIRE_ALL);
+	stop();
 }
 
 Test(service, with_a_broken_configuration_at_start_a_factor_is_required_of_everybody)
