@@ -28,7 +28,7 @@ static void clean(void)
 	tmpdir_remove(root);
 }
 
-TestSuite(mfa_ways, .init = prepare, .fini = clean, .timeout = 120);
+TestSuite(mfa_ways, .init = prepare, .fini = clean, .timeout = 280);
 
 static const char *printed(enum skm_language language)
 {
