@@ -30,8 +30,8 @@ struct skm_verify_line {
 	/* --- the record --- */
 	int64_t realtime_usec; /* whole milliseconds */
 	uint64_t boottime_usec;
-	bool is_full, is_resumed; /* event LOG_FULL, LOG_RESUMED */
 	uint64_t lost;		  /* records that a LOG_RESUMED says were lost */
+	bool is_full, is_resumed; /* event LOG_FULL, LOG_RESUMED */
 	bool is_checkpoint;	  /* event CHECKPOINT */
 	bool has_checkpoint;	  /* the member is there and well formed */
 	struct skm_checkpoint checkpoint;
