@@ -277,7 +277,7 @@ class OpenSearch(Case):
 
     def test_killed_at_any_point(self):
         recorder = self.record(limit=900)
-        terminal = Terminal("T-1").fill(6100)
+        terminal = Terminal("T-1").fill(18300)
         self.store(terminal)
         self.configure(recorder)
         kills = 0
